@@ -1,0 +1,1 @@
+"""A Trio client of the recognition protocol."""

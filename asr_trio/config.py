@@ -1,0 +1,194 @@
+"""Settings: every limit with its unit and its reason.
+
+Strength, weakest first: defaults here, one TOML file, environment (``ASR_TRIO_SERVER__PORT=9000``), command line.
+Unknown keys are errors. Each section belongs to the part of the program that it configures.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from asr_trio.errors import ConfigError
+
+PositiveFloat = Annotated[float, Field(gt=0)]
+PositiveInt = Annotated[int, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """Base of all sections: a misspelt key is an error, values are never changed after the start."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(Section):
+    """Sockets and times of the server process."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8025
+    http_host: str = "127.0.0.1"
+    http_port: Annotated[int, Field(ge=0, le=65535)] = 8026
+    http_enabled: bool = True
+    paths: tuple[str, ...] = ("/asr-server/asr",)
+    """Paths that serve the protocol; a trailing or doubled slash is forgiven. Empty: every path."""
+    drain_timeout_s: PositiveFloat = 30.0
+    """After SIGTERM running recognitions may take this long; then they are cut."""
+    handshake_timeout_s: PositiveFloat = 5.0
+    """A peer that has not finished its upgrade request by then is dropped: slow-loris costs 5 s, no more."""
+    close_timeout_s: PositiveFloat = 2.0
+    ping_interval_s: PositiveFloat = 30.0
+    """Only a peer that sent nothing for so long is pinged."""
+    ping_timeout_s: PositiveFloat = 60.0
+    """Longer than any queue delay under load: a healthy session must not be lost to a slow pong."""
+    send_timeout_s: PositiveFloat = 10.0
+    """A peer that reads nothing for so long while we have something to say is dropped."""
+
+
+class LimitSettings(Section):
+    """Bounds that protect the server and its other users."""
+
+    connections: PositiveInt = 4096
+    connections_per_address: PositiveInt = 1024
+    sessions: PositiveInt = 2048
+    """Licences: CREATE_SESSION past it answers ERR_MAX_LICENSES."""
+    message_bytes: PositiveInt = 2 * 1024 * 1024
+    """The protocol's own limit on one message."""
+    session_expiry_s: PositiveFloat = 60.0
+    """A session without any message for so long ends; told to clients as ``Expires``."""
+    create_session_timeout_s: PositiveFloat = 60.0
+    """A connection that never creates a session ends after this."""
+    audio_buffer_s: PositiveFloat = 120.0
+    """Audio waiting to be decoded in one recognition; past it the socket is not read until there is room."""
+    audio_total_s: PositiveFloat = 4 * 3600.0
+    """Audio of one recognition in all."""
+    speech_segment_s: PositiveFloat = 60.0
+    """Speech of one segment; a decoder grows 0.5 MiB a second."""
+    grammar_bytes: PositiveInt = 1024 * 1024
+    grammars_per_session: PositiveInt = 64
+    command_timeout_s: PositiveFloat = 9.0
+    """DEFINE_GRAMMAR and START_RECOGNITION must answer within 10 s: the Java client waits no longer."""
+    result_timeout_s: PositiveFloat = 20.0
+    """From the end of a segment to its hypotheses; a worker that takes longer is killed."""
+
+
+class ModelSettings(Section):
+    """One model: acoustic model, dictionary and, for free speech, the language model.
+
+    ``default`` paths come from the pocketsphinx package. `languages` are tags that grammars may name.
+    """
+
+    engine: str = "pocketsphinx"
+    languages: tuple[str, ...] = ("en-US",)
+    acoustic: Path | None = None
+    dictionary: Path | None = None
+    lm: Path | None = None
+    phone_lm: Path | None = None
+    sample_rate_hz: Literal[8000, 16000] = 16000
+    cmn_init: str | None = None
+    mllr: Path | None = None
+    preload: bool = True
+    aliases: tuple[str, ...] = ()
+    options: dict[str, Any] = {}
+
+
+class RecognizerSettings(Section):
+    """Worker processes and models."""
+
+    models: dict[str, ModelSettings] = {"general": ModelSettings(aliases=("general-small", "callcenter-small"))}
+    """``builtin:slm/<name>``; ``general`` is the embedded default of grammars too."""
+    default_model: str = "general"
+    workers_idle: PositiveInt = 4
+    """Warm processes kept ready; a fork takes about 20 ms."""
+    workers: PositiveInt = 256
+    """Processes in all: a bound on memory (about 20 MB each)."""
+    cost_units: PositiveFloat = Field(default_factory=lambda: 80.0 * (os.cpu_count() or 2))
+    """Admission: hundredths of a core that all running recognitions may need together."""
+    recycle_recognitions: PositiveInt = 1000
+    recycle_rss_bytes: PositiveInt = 256 * 1024 * 1024
+    hang_timeout_s: PositiveFloat = 5.0
+    """A worker that owes an answer and shows no sign of life for so long is killed."""
+
+
+class LanguageModelSettings(Section):
+    """Where language models may come from."""
+
+    file_roots: tuple[Path, ...] = ()
+    http_hosts: tuple[str, ...] = ()
+    http_timeout_s: PositiveFloat = 5.0
+    default_language: str = "en-US"
+
+
+class AuthSettings(Section):
+    """HTTP Basic on the upgrade request; open where no file is given."""
+
+    htpasswd_file: Path | None = None
+    realm: str = "asr-trio"
+
+
+class TlsSettings(Section):
+    """TLS by the server itself; off where no certificate is given."""
+
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+class LogSettings(Section):
+    """Logging."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = "auto"
+    recognized_text: bool = False
+    """Write what people said into the log."""
+
+
+class Settings(BaseSettings):
+    """The whole configuration."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix="ASR_TRIO_",
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    server: ServerSettings = ServerSettings()
+    limits: LimitSettings = LimitSettings()
+    recognizer: RecognizerSettings = RecognizerSettings()
+    language_models: LanguageModelSettings = LanguageModelSettings()
+    auth: AuthSettings = AuthSettings()
+    tls: TlsSettings = TlsSettings()
+    log: LogSettings = LogSettings()
+    parameters: dict[str, str] = {}
+    """Defaults of recognition parameters by wire name (``endpointer.waitEnd = "800"``)."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class fixes the signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: flags, environment, file."""
+        toml_file = os.environ.get("ASR_TRIO_CONFIG")
+        file_source = TomlConfigSettingsSource(settings_cls, toml_file=toml_file) if toml_file else None
+        return tuple(source for source in (init_settings, env_settings, file_source) if source is not None)
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the configuration; `overrides` are what the command line said, by section.
+
+    Raises:
+        ConfigError: with every fault on a line of its own.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        faults = "\n".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise ConfigError(faults) from error

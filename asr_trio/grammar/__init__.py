@@ -1,0 +1,1 @@
+"""Grammars from text to one model to decoder form, without I/O."""

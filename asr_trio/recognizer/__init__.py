@@ -1,0 +1,1 @@
+"""Decoders and the processes that run them."""

@@ -1,0 +1,194 @@
+"""The seat that a decoder takes: what an engine does inside a worker process, and the frames between it and the server.
+
+One worker process serves one job at a time: a recognition, an interpretation or a compilation. The frames are
+transport-neutral (`ipc` puts them on a socket), so an engine can be anything that fits `Engine`.
+
+Audio is 16 kHz mono signed 16-bit little-endian. Positions are seconds from the first byte of the recognition.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeAlias
+
+import msgspec
+
+from asr_trio.protocol.results import Alternative
+
+SAMPLE_RATE_HZ = 16_000
+
+
+class _Frame(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    pass
+
+
+# --- language models --------------------------------------------------------------------------------------------
+
+
+class StatisticalModel(_Frame):
+    """A free-speech model by its configured name (``builtin:slm/<name>`` without the prefix)."""
+
+    name: str
+    lm: str
+
+
+class GrammarModel(_Frame):
+    """A compiled grammar: the bytes that a Compiled frame returned. `digest` names its content in caches."""
+
+    compiled: bytes
+    digest: str
+    lm: str
+
+
+LanguageModel: TypeAlias = StatisticalModel | GrammarModel
+
+
+class DecoderSettings(_Frame):
+    """What of the recognition parameters concerns the decoder.
+
+    Attributes:
+        max_sentences: length of the n-best list, >= 1.
+        word_details: 0 none, 1 words of the first alternative, 2 of all.
+        partial_interval_ms: audio time between partial hypotheses; None for no partials.
+        hints: the value of ``hints.words`` as sent, or "".
+        narrow_band: the audio holds nothing above 4 kHz (its source rate was 8 kHz).
+        live: False for batch audio, which decodes at lower priority.
+    """
+
+    max_sentences: int = 1
+    word_details: int = 1
+    partial_interval_ms: int | None = None
+    hints: str = ""
+    narrow_band: bool = False
+    live: bool = True
+
+
+# --- server to worker -------------------------------------------------------------------------------------------
+
+
+class Open(_Frame):
+    """Begin a recognition; answered by Opened or Failed. Several models compete."""
+
+    models: tuple[LanguageModel, ...]
+    settings: DecoderSettings
+    channel_state: bytes = b""
+    """Opaque adaptation state (cepstral mean) that an earlier Final of the same session returned, or empty."""
+
+
+class StartSegment(_Frame):
+    """A segment of speech begins at `start_s`."""
+
+    start_s: float
+
+
+class Audio(_Frame):
+    """Audio of the running segment, any number of whole samples."""
+
+    pcm: bytes
+
+
+class EndSegment(_Frame):
+    """The segment is complete; answered by Final or Failed."""
+
+    end_s: float
+
+
+class Cancel(_Frame):
+    """Give the recognition up (or end it after its last Final); answered by Closed: the worker is free again."""
+
+
+class Compile(_Frame):
+    """Compile a grammar; answered by Compiled or Failed."""
+
+    text: bytes
+    content_type: str | None
+    lm: str
+    settings: dict[str, Any] = {}
+
+
+class Interpret(_Frame):
+    """Interpret a text by grammars; answered by Interpreted or Failed."""
+
+    text: str
+    models: tuple[LanguageModel, ...]
+    max_sentences: int = 1
+
+
+ToWorker: TypeAlias = Open | StartSegment | Audio | EndSegment | Cancel | Compile | Interpret
+
+# --- worker to server -------------------------------------------------------------------------------------------
+
+
+class Opened(_Frame):
+    """Ready for segments."""
+
+
+class Partial(_Frame):
+    """Hypotheses of the running segment so far; never empty."""
+
+    alternatives: tuple[Alternative, ...]
+    end_s: float
+
+
+class Final(_Frame):
+    """Hypotheses of the ended segment, best first, maybe none.
+
+    Attributes:
+        cpu_s: processor time that this segment cost.
+        channel_state: hand it to the next Open of the same session.
+    """
+
+    alternatives: tuple[Alternative, ...]
+    cpu_s: float
+    channel_state: bytes = b""
+
+
+class Closed(_Frame):
+    """The recognition is over; `recycle` asks for this process to be replaced (memory, age)."""
+
+    recycle: bool = False
+    rss_bytes: int = 0
+
+
+class Compiled(_Frame):
+    """A compiled grammar and what the author should know."""
+
+    compiled: bytes
+    digest: str
+    warnings: tuple[str, ...] = ()
+    cpu_s: float = 0.0
+
+
+class Interpreted(_Frame):
+    """Interpretations of a text; empty where no grammar covers it."""
+
+    alternatives: tuple[Alternative, ...]
+
+
+class Failed(_Frame):
+    """The job failed: `error` names a class of `asr_trio.errors`; the worker is still usable."""
+
+    error: str
+    message: str
+    details: dict[str, Any] = {}
+
+
+FromWorker: TypeAlias = Opened | Partial | Final | Closed | Compiled | Interpreted | Failed
+
+
+class Engine(Protocol):
+    """A decoder inside a worker process. Calls come in the order of the frames above; any AsrError becomes Failed."""
+
+    def open(self, models: tuple[LanguageModel, ...], settings: DecoderSettings, channel_state: bytes) -> None:
+        """Get ready to decode segments with these models."""
+
+    def start_segment(self, start_s: float) -> None:
+        """Begin a segment."""
+
+    def accept(self, pcm: bytes) -> tuple[Alternative, ...]:
+        """Decode more audio; return a partial hypothesis where one is due, else ()."""
+
+    def finish_segment(self, end_s: float) -> Final:
+        """Decode what is left of the segment and return its hypotheses."""
+
+    def close(self) -> None:
+        """Forget the recognition and everything of its caller."""

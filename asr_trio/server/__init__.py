@@ -1,0 +1,1 @@
+"""The Trio shell: sockets, nurseries, worker pool, HTTP."""

@@ -1,0 +1,54 @@
+"""Fixtures for all tests. Plain ``async def`` tests run under Trio, each with a deadline of its own."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+TEST_DEADLINE_S = 120
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run coroutine tests under Trio; a fixture ``autojump_clock`` or ``mock_clock`` becomes Trio's clock."""
+    if not inspect.iscoroutinefunction(inspect.unwrap(pyfuncitem.obj)):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+    clock = next((value for value in arguments.values() if isinstance(value, trio.abc.Clock)), None)
+
+    async def bounded() -> None:
+        if clock is not None:
+            await pyfuncitem.obj(**arguments)
+            return
+        with trio.fail_after(TEST_DEADLINE_S):
+            await pyfuncitem.obj(**arguments)
+
+    trio.run(functools.partial(bounded), clock=clock)
+    return True
+
+
+@pytest.fixture
+def mock_clock() -> trio.testing.MockClock:
+    """Return a clock that stands still until it is told to jump."""
+    return trio.testing.MockClock()
+
+
+@pytest.fixture
+def autojump_clock() -> trio.testing.MockClock:
+    """Return a clock that jumps to the next deadline whenever every task sleeps."""
+    return trio.testing.MockClock(autojump_threshold=0)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of development data beside the checkout, or skip."""
+    folder = Path(__file__).parents[2] / "shared"
+    if not (folder / "data").is_dir():
+        pytest.skip("the shared development data are not beside this checkout")
+    return folder
