@@ -67,7 +67,7 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True):
 # --- client to server -------------------------------------------------------------------------------------------
 
 
-class CreateSession(_Message):
+class CreateSession(_Message, frozen=True, kw_only=True):
     """Opens a session on this connection."""
 
     user_agent: str | None = None
@@ -75,19 +75,19 @@ class CreateSession(_Message):
     logging_tag: str | None = None
 
 
-class SetParameters(_Message):
+class SetParameters(_Message, frozen=True, kw_only=True):
     """Sets parameters for the whole session: wire names as sent, in order, values stripped."""
 
     parameters: dict[str, str] = {}
 
 
-class GetParameters(_Message):
+class GetParameters(_Message, frozen=True, kw_only=True):
     """Asks for parameters; no names means all."""
 
     names: tuple[str, ...] = ()
 
 
-class DefineGrammar(_Message):
+class DefineGrammar(_Message, frozen=True, kw_only=True):
     """Compiles a grammar, or names language models, to be referenced as ``session:<content_id>``."""
 
     content_id: str
@@ -95,7 +95,7 @@ class DefineGrammar(_Message):
     body: bytes = b""
 
 
-class StartRecognition(_Message):
+class StartRecognition(_Message, frozen=True, kw_only=True):
     """Starts a recognition. `parameters` hold for this recognition only; `body` is a URI list or a grammar."""
 
     parameters: dict[str, str] = {}
@@ -105,11 +105,11 @@ class StartRecognition(_Message):
     body: bytes = b""
 
 
-class StartInputTimers(_Message):
+class StartInputTimers(_Message, frozen=True, kw_only=True):
     """Starts the no-input and recognition timers where START_RECOGNITION did not."""
 
 
-class SendAudio(_Message):
+class SendAudio(_Message, frozen=True, kw_only=True):
     """A packet of audio, any size, odd sizes included."""
 
     audio: bytes = b""
@@ -117,15 +117,15 @@ class SendAudio(_Message):
     content_type: str | None = None
 
 
-class CancelRecognition(_Message):
+class CancelRecognition(_Message, frozen=True, kw_only=True):
     """Drops the running recognition and its results."""
 
 
-class ReleaseSession(_Message):
+class ReleaseSession(_Message, frozen=True, kw_only=True):
     """Ends the session; the server answers and closes the connection."""
 
 
-class InterpretText(_Message):
+class InterpretText(_Message, frozen=True, kw_only=True):
     """Interprets `text` with the language models of `body`, as START_RECOGNITION would name them."""
 
     text: str
@@ -151,7 +151,7 @@ ClientMessage: TypeAlias = (
 # --- server to client -------------------------------------------------------------------------------------------
 
 
-class Response(_Message):
+class Response(_Message, frozen=True, kw_only=True):
     """Answer to any client message but SEND_AUDIO."""
 
     handle: int
@@ -164,21 +164,21 @@ class Response(_Message):
     message: str | None = None
 
 
-class StartOfSpeech(_Message):
+class StartOfSpeech(_Message, frozen=True, kw_only=True):
     """The endpointer found the start of speech."""
 
     handle: int
     session_status: SessionStatus = SessionStatus.LISTENING
 
 
-class EndOfSpeech(_Message):
+class EndOfSpeech(_Message, frozen=True, kw_only=True):
     """The endpointer found the end of speech; no more audio is wanted."""
 
     handle: int
     session_status: SessionStatus = SessionStatus.RECOGNIZING
 
 
-class RecognitionResult(_Message):
+class RecognitionResult(_Message, frozen=True, kw_only=True):
     """A partial or final result; `body` is the encoded document of type `content_type` (see `results`)."""
 
     handle: int

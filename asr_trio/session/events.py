@@ -28,13 +28,13 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True):
 # --- language models as the session names them ------------------------------------------------------------------
 
 
-class UriSource(_Value):
+class UriSource(_Value, frozen=True, kw_only=True):
     """A language model by URI: ``builtin:``, ``file:`` or ``http(s):`` (``session:`` is resolved by the session)."""
 
     uri: str
 
 
-class GrammarSource(_Value):
+class GrammarSource(_Value, frozen=True, kw_only=True):
     """A grammar sent inline. `lm` is the name that results carry (``session:<content_id>``)."""
 
     text: bytes
@@ -42,7 +42,7 @@ class GrammarSource(_Value):
     lm: str
 
 
-class PreparedSource(_Value):
+class PreparedSource(_Value, frozen=True, kw_only=True):
     """What an earlier PrepareLanguageModels returned; opaque to the session."""
 
     prepared: Any
@@ -54,20 +54,20 @@ LanguageModelSource: TypeAlias = UriSource | GrammarSource | PreparedSource
 # --- effects ----------------------------------------------------------------------------------------------------
 
 
-class Send(_Value):
+class Send(_Value, frozen=True, kw_only=True):
     """Send one message."""
 
     message: ServerMessage
 
 
-class PrepareLanguageModels(_Value):
+class PrepareLanguageModels(_Value, frozen=True, kw_only=True):
     """Fetch and compile for DEFINE_GRAMMAR. Answered by LanguageModelsPrepared or RequestFailed."""
 
     sources: tuple[LanguageModelSource, ...]
     parameters: RecognitionParameters
 
 
-class OpenRecognition(_Value):
+class OpenRecognition(_Value, frozen=True, kw_only=True):
     """Fetch, compile, lease a worker and get ready for audio. Answered by RecognitionOpened or RequestFailed."""
 
     recognition: int
@@ -75,20 +75,20 @@ class OpenRecognition(_Value):
     parameters: RecognitionParameters
 
 
-class PushAudio(_Value):
+class PushAudio(_Value, frozen=True, kw_only=True):
     """Hand audio to the running recognition, as it came; `last` says that no more will come."""
 
     audio: bytes
     last: bool
 
 
-class StopRecognition(_Value):
+class StopRecognition(_Value, frozen=True, kw_only=True):
     """Give the running recognition up and free its worker; nothing that it still says is wanted."""
 
     recognition: int
 
 
-class Interpret(_Value):
+class Interpret(_Value, frozen=True, kw_only=True):
     """Interpret a text. Answered by TextInterpreted or RequestFailed."""
 
     text: str
@@ -96,7 +96,7 @@ class Interpret(_Value):
     parameters: RecognitionParameters
 
 
-class Close(_Value):
+class Close(_Value, frozen=True, kw_only=True):
     """Close the connection after everything before it was sent."""
 
     code: int
@@ -108,31 +108,31 @@ Effect: TypeAlias = Send | PrepareLanguageModels | OpenRecognition | PushAudio |
 # --- events -----------------------------------------------------------------------------------------------------
 
 
-class LanguageModelsPrepared(_Value):
+class LanguageModelsPrepared(_Value, frozen=True, kw_only=True):
     """Answer to PrepareLanguageModels."""
 
     prepared: Any
 
 
-class RecognitionOpened(_Value):
+class RecognitionOpened(_Value, frozen=True, kw_only=True):
     """Answer to OpenRecognition."""
 
     recognition: int
 
 
-class TextInterpreted(_Value):
+class TextInterpreted(_Value, frozen=True, kw_only=True):
     """Answer to Interpret; no alternatives means that no grammar covers the text."""
 
     alternatives: tuple[Alternative, ...]
 
 
-class RequestFailed(_Value):
+class RequestFailed(_Value, frozen=True, kw_only=True):
     """A request could not be carried out; `error` carries the wire's words."""
 
     error: AsrError
 
 
-class SpeechStarted(_Value):
+class SpeechStarted(_Value, frozen=True, kw_only=True):
     """Speech begins at `start_s` (head margin included); the decision fell at `decided_s`."""
 
     recognition: int
@@ -140,7 +140,7 @@ class SpeechStarted(_Value):
     decided_s: float
 
 
-class SpeechEnded(_Value):
+class SpeechEnded(_Value, frozen=True, kw_only=True):
     """The segment ends at `end_s` (tail margin included); its SegmentDecoded follows.
 
     `audio_ended` is True where the end of the audio and not silence ended it: no later segment can follow.
@@ -151,21 +151,21 @@ class SpeechEnded(_Value):
     audio_ended: bool
 
 
-class AudioProcessed(_Value):
+class AudioProcessed(_Value, frozen=True, kw_only=True):
     """All audio up to `position_s` has passed the endpointer, and events before it have been told."""
 
     recognition: int
     position_s: float
 
 
-class AudioEnded(_Value):
+class AudioEnded(_Value, frozen=True, kw_only=True):
     """The audio ended outside speech; `position_s` is its length. Nothing follows."""
 
     recognition: int
     position_s: float
 
 
-class PartialDecoded(_Value):
+class PartialDecoded(_Value, frozen=True, kw_only=True):
     """A partial hypothesis of the running segment; never without alternatives."""
 
     recognition: int
@@ -174,7 +174,7 @@ class PartialDecoded(_Value):
     alternatives: tuple[Alternative, ...]
 
 
-class SegmentDecoded(_Value):
+class SegmentDecoded(_Value, frozen=True, kw_only=True):
     """The hypotheses of an ended segment, best first, maybe none, not yet filtered by the session's threshold."""
 
     recognition: int
@@ -183,7 +183,7 @@ class SegmentDecoded(_Value):
     alternatives: tuple[Alternative, ...]
 
 
-class RecognitionFailed(_Value):
+class RecognitionFailed(_Value, frozen=True, kw_only=True):
     """The running recognition cannot go on."""
 
     recognition: int
