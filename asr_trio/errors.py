@@ -30,10 +30,18 @@ class ProtocolError(AsrError):
 
 
 class RemoteProtocolError(ProtocolError):
-    """The peer sent bytes that are not a message. Given any bytes, a parser returns a message or raises this."""
+    """The peer sent bytes that are not a message. Given any bytes, a parser returns a message or raises this.
+
+    Attributes:
+        method: the message name on the start line, or "" where there was none. It comes from the peer.
+    """
 
     result: ClassVar[str] = "INVALID_MESSAGE"
     code: ClassVar[str] = "ERR_INVALID_ARGUMENT"
+
+    def __init__(self, message: str, *, method: str = "") -> None:
+        super().__init__(message)
+        self.method = method
 
 
 class LocalProtocolError(ProtocolError):

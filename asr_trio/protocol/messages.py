@@ -152,10 +152,13 @@ ClientMessage: TypeAlias = (
 
 
 class Response(_Message, frozen=True, kw_only=True):
-    """Answer to any client message but SEND_AUDIO."""
+    """Answer to any client message but SEND_AUDIO.
+
+    `method` is a Method, or whatever name an invalid message had. `parameters` are echoes and values by wire name.
+    """
 
     handle: int
-    method: Method
+    method: str
     result: Result
     session_status: SessionStatus
     expires_ms: int | None = None
