@@ -6,12 +6,16 @@ Unknown keys are errors. Each section belongs to the part of the program that it
 
 from __future__ import annotations
 
+import difflib
 import os
+import tomllib
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from asr_trio.errors import ConfigError
 
@@ -176,19 +180,53 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources: flags, environment, file."""
-        toml_file = os.environ.get("ASR_TRIO_CONFIG")
-        file_source = TomlConfigSettingsSource(settings_cls, toml_file=toml_file) if toml_file else None
-        return tuple(source for source in (init_settings, env_settings, file_source) if source is not None)
+        file_source = InitSettingsSource(settings_cls, init_kwargs=_file_values.get())
+        return (init_settings, env_settings, file_source)
 
 
-def load(**overrides: Any) -> Settings:
-    """Read the configuration; `overrides` are what the command line said, by section.
+_file_values: ContextVar[dict[str, Any]] = ContextVar("file_values", default={})  # noqa: B039 - never mutated
+
+
+def load(file: Path | None = None, **overrides: Any) -> Settings:
+    """Read the configuration.
+
+    Args:
+        file: a TOML file; None takes the one that the environment variable ASR_TRIO_CONFIG names, if any.
+        overrides: what the command line said, by section.
 
     Raises:
         ConfigError: with every fault on a line of its own.
     """
+    named = file or os.environ.get("ASR_TRIO_CONFIG")
+    token = _file_values.set(_read(Path(named)) if named else {})
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        faults = "\n".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise ConfigError(faults) from error
+        raise ConfigError("\n".join(_describe(fault) for fault in error.errors())) from error
+    finally:
+        _file_values.reset(token)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            return tomllib.load(stream)
+    except OSError as error:
+        msg = f"{file}: {error.strerror}"
+        raise ConfigError(msg) from error
+    except tomllib.TOMLDecodeError as error:
+        msg = f"{file}: {error}"
+        raise ConfigError(msg) from error
+
+
+def _describe(fault: ErrorDetails) -> str:
+    *parents, key = fault["loc"] or ("",)
+    where = ".".join(map(str, fault["loc"]))
+    if fault["type"] != "extra_forbidden":
+        return f"{where}: {fault['msg']}"
+    section: Any = Settings
+    for parent in parents:
+        field = getattr(section, "model_fields", {}).get(parent)
+        section = field.annotation if field is not None else None
+    near = difflib.get_close_matches(str(key), getattr(section, "model_fields", {}), n=1)
+    return f"{where}: there is no such setting" + (f"; did you mean {near[0]}?" if near else "")

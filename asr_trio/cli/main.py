@@ -1,0 +1,75 @@
+"""The ``asr-trio`` command: one app, a module per command, exit codes that scripts can rely on.
+
+Exit codes: 0 done, 1 done but nothing recognised or a check failed, 2 wrong use or an error that was told on stderr,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from cyclopts import App, CycloptsError
+
+from asr_trio import __version__
+from asr_trio.errors import AsrError
+
+# Commands are named here and imported only when they run: `asr-trio --version` must not load a decoder.
+COMMANDS: Final = {
+    "serve": ("asr_trio.cli.serve:serve", "Serve the recognition protocol."),
+    "transcribe": ("asr_trio.cli.transcribe:transcribe", "Recognise audio files."),
+    "listen": ("asr_trio.cli.listen:listen", "Recognise the microphone."),
+    "demo": ("asr_trio.cli.demo:demo", "Start a server and stream a real recording through it at live pace."),
+    "users": ("asr_trio.cli.users:app", "Keep the password file of HTTP Basic authentication."),
+    "config": ("asr_trio.cli.configuration:app", "Check and show the configuration."),
+}
+
+app = App(
+    name="asr-trio",
+    version=__version__,
+    help="A self-hosted speech-recognition server that speaks the CPqD ASR WebSocket API 2.3.",
+    help_on_error=False,
+)
+for _name, (_target, _help) in COMMANDS.items():
+    app.command(_target, name=_name, help=_help)
+app.register_install_completion_command()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    try:
+        code = app(arguments, exit_on_error=False, result_action="return_value")
+    except CycloptsError:  # told already
+        sys.exit(2)
+    except AsrError as error:
+        _tell(error)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BaseExceptionGroup as group:
+        # Trio wraps what its tasks raise; what a user can mend is shown as one line each, the rest as it is.
+        expected, rest = group.split((AsrError, KeyboardInterrupt))
+        if rest is not None or expected is None:
+            raise
+        interrupted = expected.subgroup(KeyboardInterrupt) is not None
+        if interrupted:
+            sys.exit(130)
+        for error in _leaves(expected):
+            _tell(error)
+        sys.exit(2)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tell(error: BaseException) -> None:
+    print(f"asr-trio: {error}", file=sys.stderr)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return found
+
+
+if __name__ == "__main__":
+    main()

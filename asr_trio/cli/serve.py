@@ -1,0 +1,44 @@
+"""``asr-trio serve``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import trio
+from cyclopts import Parameter
+
+from asr_trio import config
+from asr_trio.server import app as server_app
+
+
+def serve(
+    *,
+    host: str | None = None,
+    port: Annotated[int | None, Parameter(help="Port of the recognition WebSocket; 0 picks a free one.")] = None,
+    http_port: Annotated[int | None, Parameter(help="Port of health, metrics, console and REST.")] = None,
+    configuration: Annotated[Path | None, Parameter(name=["--config", "-c"], help="A TOML file.")] = None,
+    log_level: str | None = None,
+) -> int:
+    """Serve the recognition protocol until SIGTERM or Ctrl-C.
+
+    Prints one line with the addresses when it is ready. SIGTERM drains: running recognitions finish first.
+    """
+    settings = config.load(configuration, **_overrides(host=host, port=port, http_port=http_port, log_level=log_level))
+    trio.run(_serve, settings)
+    return 0
+
+
+def _overrides(*, host: str | None, port: int | None, http_port: int | None, log_level: str | None) -> dict[str, Any]:
+    server = {"host": host, "http_host": host, "port": port, "http_port": http_port}
+    log = {"level": log_level}
+    sections = {"server": server, "log": log}
+    chosen = {name: {key: value for key, value in keys.items() if value is not None} for name, keys in sections.items()}
+    return {name: keys for name, keys in chosen.items() if keys}
+
+
+async def _serve(settings: config.Settings) -> None:
+    async with trio.open_nursery() as nursery:
+        addresses = await nursery.start(server_app.serve, settings)
+        print(f"asr-trio is ready: {addresses}", file=sys.stderr, flush=True)

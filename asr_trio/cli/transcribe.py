@@ -1,0 +1,199 @@
+"""``asr-trio transcribe``: files to text through a server, one's own or another's."""
+
+from __future__ import annotations
+
+import glob
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final
+
+import trio
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from asr_trio import client
+from asr_trio.cli import formats
+from asr_trio.cli.embedded import Connect, language_models, server
+from asr_trio.errors import AsrError
+from asr_trio.protocol.results import SegmentResult
+
+PACKET_BYTES: Final = 32_000
+"""A second of 16 kHz audio: large enough to cost little, small enough for the progress bar to move."""
+
+BATCH_PARAMETERS: Final = {
+    "decoder.continuousMode": "true",
+    "noInputTimeout.enabled": "false",
+    "recognitionTimeout.enabled": "false",
+}
+"""A file is no caller: every utterance counts, and silence or length is no reason to stop."""
+
+
+class AudioFileError(AsrError):
+    """An audio file cannot be read."""
+
+
+def transcribe(
+    files: Annotated[list[str], Parameter(help="Audio files or patterns; - is standard input.")],
+    /,
+    *,
+    lm: Annotated[list[str] | None, Parameter(help="Language-model URI, or a grammar file; several compete.")] = None,
+    url: Annotated[str | None, Parameter(help="A running server; without it one is started for this command.")] = None,
+    user: str | None = None,
+    password: Annotated[str | None, Parameter(env_var="ASR_TRIO_PASSWORD")] = None,
+    parameter: Annotated[
+        list[str] | None, Parameter(name=["--parameter", "-p"], help="NAME=VALUE of the protocol.")
+    ] = None,
+    output_format: Annotated[formats.Format, Parameter(name=["--format", "-f"])] = "txt",
+    json: Annotated[bool, Parameter(negative="", help="Short for --format json.")] = False,
+    output_dir: Annotated[
+        Path | None, Parameter(help="Write one file per recording instead of standard output.")
+    ] = None,
+    jobs: Annotated[int, Parameter(name=["--jobs", "-j"], help="Recordings at once.")] = 2,
+    raw: Annotated[bool, Parameter(negative="", help="The files are headerless 16-bit PCM at 16 kHz.")] = False,
+) -> int:
+    """Recognise audio files and print what was said.
+
+    Exit code 1 says that in some file nothing was recognised, 2 that some file could not be read or recognised at all.
+    """
+    job = _Job(
+        files=_expand(files),
+        models=language_models(lm),
+        parameters=BATCH_PARAMETERS | dict(_pair(item) for item in parameter or []),
+        output_format="json" if json else output_format,
+        output_dir=output_dir,
+        content_type="audio/raw" if raw else "application/octet-stream",
+    )
+    return trio.run(_transcribe, job, url, user, password, max(1, jobs))
+
+
+class _Job:
+    """What to do, and what came of it."""
+
+    def __init__(
+        self,
+        *,
+        files: dict[Path, int | None],
+        models: list[client.LanguageModel],
+        parameters: dict[str, str],
+        output_format: formats.Format,
+        output_dir: Path | None,
+        content_type: str,
+    ) -> None:
+        self.files = files
+        self.models = models
+        self.parameters = parameters
+        self.output_format = output_format
+        self.output_dir = output_dir
+        self.content_type = content_type
+        self.results: dict[Path, list[SegmentResult]] = {}
+        self.failures: dict[Path, str] = {}
+
+    def emit(self, path: Path) -> None:
+        """Print or write the transcript of one file."""
+        text = formats.WRITERS[self.output_format](self.results[path])
+        if self.output_dir is not None:
+            self.output_dir.mkdir(parents=True, exist_ok=True)
+            (self.output_dir / (path.stem + formats.SUFFIXES[self.output_format])).write_text(text, encoding="utf-8")
+        else:
+            if len(self.files) > 1 and self.output_format != "json":
+                print(f"# {path}")
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+    @property
+    def exit_code(self) -> int:
+        if self.failures:
+            return 2
+        return 0 if all(any(segment.alternatives for segment in found) for found in self.results.values()) else 1
+
+
+def _expand(patterns: Sequence[str]) -> dict[Path, int | None]:
+    """Return the files and their sizes in bytes (None for standard input), in the order of the command line."""
+    files: dict[Path, int | None] = {}
+    for pattern in patterns:
+        found = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207 - absolute patterns too
+        if not found:
+            msg = f"{pattern}: no such file"
+            raise AudioFileError(msg)
+        for path in map(Path, found):
+            files[path] = path.stat().st_size if path.is_file() else None
+    return files
+
+
+def _pair(item: str) -> tuple[str, str]:
+    name, equals, value = item.partition("=")
+    if not equals:
+        msg = f"{item}: a parameter is NAME=VALUE"
+        raise AsrError(msg)
+    return name.strip(), value.strip()
+
+
+async def _transcribe(job: _Job, url: str | None, user: str | None, password: str | None, jobs: int) -> int:
+    limiter = trio.CapacityLimiter(jobs)
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    with progress:
+        async with server(url, user, password) as connect, trio.open_nursery() as nursery:
+            finished = {path: trio.Event() for path in job.files}
+
+            async def one(path: Path) -> None:
+                async with limiter:
+                    task = progress.add_task(path.name, total=job.files[path])
+                    try:
+                        job.results[path] = await _recognize(job, path, connect, partial(progress.advance, task))
+                    except (AsrError, OSError) as error:
+                        job.failures[path] = str(error)
+                    finally:
+                        progress.remove_task(task)
+                        finished[path].set()
+
+            for path in job.files:
+                nursery.start_soon(one, path)
+            for path, event in finished.items():  # in the order of the command line, each as soon as it can be
+                await event.wait()
+                if path in job.results:
+                    job.emit(path)
+                else:
+                    print(f"asr-trio: {path}: {job.failures[path]}", file=sys.stderr)
+    return job.exit_code
+
+
+async def _recognize(job: _Job, path: Path, connect: Connect, advance: Callable[[float], None]) -> list[SegmentResult]:
+    async with connect() as session:
+        return [
+            event.result
+            async for event in session.recognize(
+                _packets(path, advance), lm=job.models, parameters=job.parameters, content_type=job.content_type
+            )
+            if isinstance(event, client.FinalResult) and event.result.alternatives
+        ]
+
+
+async def _packets(path: Path, advance: Callable[[float], None]) -> AsyncIterator[bytes]:
+    if str(path) == "-":
+        while packet := await trio.to_thread.run_sync(sys.stdin.buffer.read, PACKET_BYTES, abandon_on_cancel=True):
+            advance(len(packet))
+            yield packet
+        return
+    async with await trio.open_file(path, "rb") as stream:
+        while packet := await stream.read(PACKET_BYTES):
+            advance(len(packet))
+            yield packet
