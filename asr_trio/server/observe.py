@@ -1,0 +1,89 @@
+"""What an operator sees: structured logs and Prometheus metrics.
+
+Metric names are part of the interface; dashboards and the autoscaler use them. Each server has a registry of its own,
+so that several can live in one process (tests, the embedded server of ``asr-trio transcribe``).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from asr_trio.config import LogSettings
+
+_LATENCY_BUCKETS_S: Final = (0.005, 0.01, 0.015, 0.025, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """All metrics of one server."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        self.connections = Gauge("asr_connections", "Open WebSocket connections", registry=registry)
+        self.connections_refused = Counter(
+            "asr_connections_refused", "Connections refused before the upgrade", ["reason"], registry=registry
+        )
+        self.sessions = Gauge("asr_sessions", "Open sessions", registry=registry)
+        self.sessions_limit = Gauge("asr_sessions_limit", "Sessions that may be open at once", registry=registry)
+        self.recognitions_active = Gauge("asr_recognitions_active", "Running recognitions", registry=registry)
+        self.recognitions = Counter(
+            "asr_recognitions",
+            "Finished recognitions by status of the last result",
+            ["status", "lm"],
+            registry=registry,
+        )
+        self.final_latency = Histogram(
+            "asr_final_latency_seconds",
+            "End of speech to final result",
+            buckets=_LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        self.partial_latency = Histogram(
+            "asr_partial_latency_seconds",
+            "Start of speech to first partial result",
+            buckets=_LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        self.audio_seconds = Counter("asr_audio_seconds", "Audio received", registry=registry)
+        self.decode_cpu_seconds = Counter("asr_decode_cpu_seconds", "Processor time of decoding", registry=registry)
+        self.queue_seconds = Gauge("asr_queue_seconds", "Audio waiting in all recognitions", registry=registry)
+        self.auth_failures = Counter("asr_auth_failures", "Wrong or missing credentials", registry=registry)
+        self.grammar_compile = Histogram(
+            "asr_grammar_compile_seconds", "Time to prepare language models", registry=registry
+        )
+        self.loop_lag = Histogram(
+            "asr_loop_lag_seconds",
+            "How late the event loop wakes a sleeper",
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0),
+            registry=registry,
+        )
+
+    def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
+        """Publish a value that is read when it is asked for."""
+        Gauge(name, description, registry=self.registry).set_function(read)
+
+
+def configure_logging(settings: LogSettings) -> None:
+    """Set structlog up for this process: one line an event on standard error, JSON where nobody watches."""
+    renderer: structlog.typing.Processor
+    if settings.format == "json" or (settings.format == "auto" and not sys.stderr.isatty()):
+        renderer = structlog.processors.JSONRenderer()
+    else:
+        renderer = structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.level.upper())),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )

@@ -1,0 +1,313 @@
+"""WebSocket transport that faces a network; the only module of the server that imports trio-websocket.
+
+trio-websocket 0.12.2 is used below its own server: each of the faults listed in docs/reliability.md is closed here and
+has a regression test in tests/probes. Per connection there is one nursery (`serve_stream`) that nothing outlives:
+
+- the upgrade request is read and judged by `handshake` under a deadline that covers TLS as well;
+- `_GuardedStream` counts frames and bytes as they pass (`frame`), bounds every send in time and holds back bytes that
+  came before the upgrade was answered;
+- whatever the library raises ends this connection and no other (``except*``);
+- at the end the nursery is cancelled and the socket closed without waiting for the peer.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+import structlog
+import trio
+import trio_websocket
+
+from asr_trio.errors import ProtocolError
+from asr_trio.server.frame import CLOSE_POLICY_VIOLATION, FrameBoundError, FrameMeter
+from asr_trio.server.handshake import HandshakeError, RequestReader, UpgradeRequest
+
+CLOSE_NORMAL: Final = 1000
+CLOSE_GOING_AWAY: Final = 1001
+CLOSE_ABNORMAL: Final = 1006
+
+MESSAGE_FRAGMENTS: Final = 4096
+"""Fragments of one message: 512 bytes each would fill the largest one; the official clients send 1."""
+CONTROL_FRAMES: Final = 1024
+"""Pings between two messages: a session ends after a minute without message, so this is 17 a second."""
+_REFUSAL_LINGER_S: Final = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+class TransportClosedError(ProtocolError):
+    """The connection is gone or was cut.
+
+    Attributes:
+        close_code: what the peer sent, or what it was told, or 1006 where the connection just ended.
+    """
+
+    def __init__(self, message: str, close_code: int = CLOSE_ABNORMAL) -> None:
+        super().__init__(message)
+        self.close_code = close_code
+
+
+class TransportLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of one connection."""
+
+    message_bytes: int
+    handshake_timeout_s: float
+    send_timeout_s: float
+    close_timeout_s: float
+
+
+class _GuardedStream(trio.abc.Stream):
+    """Stands between the socket and the WebSocket library.
+
+    The library's first read gets the canonical request; what the client sent after its real one comes when the upgrade
+    has been answered.
+    """
+
+    def __init__(self, stream: trio.abc.Stream, request: UpgradeRequest, limits: TransportLimits) -> None:
+        self._stream = stream
+        self._first_read: bytes | None = request.canonical()
+        self._trailing = request.trailing
+        self._accepted = trio.Event()
+        self._send_timeout_s = limits.send_timeout_s
+        self._meter = FrameMeter(
+            message_bytes=limits.message_bytes, fragments=MESSAGE_FRAGMENTS, control_frames=CONTROL_FRAMES
+        )
+        self.fault: FrameBoundError | None = None
+        self.on_fault: Callable[[], None] = lambda: None
+        self.last_received_s = trio.current_time()
+
+    def accept(self) -> None:
+        """Let frames through: the upgrade has been answered."""
+        self._accepted.set()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """Receive for the library; after a fault nothing more is ever received."""
+        if self._first_read is not None:
+            data: bytes | bytearray = self._first_read
+            self._first_read = None
+            await trio.lowlevel.checkpoint()
+            return data
+        if self.fault is not None:
+            await trio.sleep_forever()
+        await self._accepted.wait()
+        if self._trailing:
+            data, self._trailing = self._trailing, b""
+        else:
+            data = await self._stream.receive_some(max_bytes)
+        self.last_received_s = trio.current_time()
+        try:
+            self._meter.feed(data)
+        except FrameBoundError as fault:
+            self.fault = fault
+            self.on_fault()
+            await trio.sleep_forever()
+        return data
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send all or break the connection: half a frame is never followed by another."""
+        with trio.move_on_after(self._send_timeout_s) as scope:
+            await self._stream.send_all(data)
+        if scope.cancelled_caught:
+            await trio.aclose_forcefully(self._stream)
+            raise trio.BrokenResourceError("the peer does not read")
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        await trio.aclose_forcefully(self._stream)
+
+
+class Transport:
+    """One open WebSocket. `send` belongs to one task, `receive` to one other."""
+
+    def __init__(
+        self,
+        websocket: trio_websocket.WebSocketConnection,
+        stream: _GuardedStream,
+        request: UpgradeRequest,
+        *,
+        address: str,
+        user: str | None,
+        limits: TransportLimits,
+    ) -> None:
+        self._websocket = websocket
+        self._stream = stream
+        self._limits = limits
+        self._receiving: trio.CancelScope | None = None
+        stream.on_fault = self._wake
+        self.request = request
+        self.address = address
+        self.user = user
+
+    @property
+    def last_received_s(self) -> float:
+        """Trio time at which the peer last sent anything, pongs included."""
+        return self._stream.last_received_s
+
+    async def receive(self) -> bytes:
+        """Return the next message; a text message as its UTF-8.
+
+        Raises:
+            TransportClosedError: no further message will come.
+        """
+        with trio.CancelScope() as scope:
+            if self._stream.fault is not None:
+                scope.cancel()
+            self._receiving = scope
+            try:
+                message = await self._websocket.get_message()
+            except trio_websocket.ConnectionClosed as closed:
+                reason = closed.reason
+                raise TransportClosedError(
+                    (reason and reason.reason) or "The connection ended", reason.code if reason else CLOSE_ABNORMAL
+                ) from None
+            finally:
+                self._receiving = None
+            return message if isinstance(message, bytes) else message.encode()
+        fault = self._stream.fault
+        assert fault is not None
+        await self.close(fault.close_code, str(fault))
+        raise TransportClosedError(str(fault), fault.close_code)
+
+    async def send(self, message: bytes) -> None:
+        """Send one binary message. A cancelled send breaks the connection, so only cancel to end it.
+
+        Raises:
+            TransportClosedError: the peer is gone, or has not read for the send timeout.
+        """
+        try:
+            await self._websocket.send_message(message)
+        except trio_websocket.ConnectionClosed as closed:
+            raise TransportClosedError("The connection ended") from closed
+
+    async def ping(self) -> None:
+        """Ping and wait for the pong; the caller sets the deadline, as this never ends where the peer has gone.
+
+        Raises:
+            TransportClosedError: the connection is closed.
+        """
+        try:
+            await self._websocket.ping()
+        except trio_websocket.ConnectionClosed as closed:
+            raise TransportClosedError("The connection ended") from closed
+
+    async def close(self, code: int, reason: str) -> None:
+        """Send a close frame, wait for the peer's a short time and close the socket. Safe to call again."""
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + self._limits.close_timeout_s):
+            await self._websocket.aclose(code, reason)
+
+    def _wake(self) -> None:
+        if self._receiving is not None:
+            self._receiving.cancel()
+
+
+Authorize = Callable[[UpgradeRequest, str], Awaitable[str | None]]
+"""Judges a request from an address: returns the user's name or None, or raises HandshakeError."""
+Handler = Callable[[Transport], Awaitable[None]]
+
+
+async def serve_stream(
+    stream: trio.SocketStream,
+    *,
+    address: str,
+    tls: ssl.SSLContext | None,
+    limits: TransportLimits,
+    authorize: Authorize,
+    handler: Handler,
+) -> None:
+    """Serve one accepted connection to its end; raises nothing that the peer can cause.
+
+    Args:
+        stream: the accepted socket; closed at the end.
+        address: the peer's address as text.
+        tls: the server's TLS context, or None.
+        limits: bounds of this connection.
+        authorize: judges the upgrade request.
+        handler: speaks with the peer; the connection ends when it returns.
+    """
+    outer: trio.abc.Stream = stream
+    if tls is not None:
+        outer = trio.SSLStream(stream, tls, server_side=True, https_compatible=True)
+    try:
+        async with trio.open_nursery() as nursery:
+            transport = await _open(nursery, outer, address=address, limits=limits, authorize=authorize)
+            if transport is not None:
+                await handler(transport)
+            nursery.cancel_scope.cancel()
+    except* Exception as group:  # noqa: BLE001 - the library raises anything at all on peers' tricks
+        # A peer can cause these at will (a ping while closing is enough), so they are worth no more than a line.
+        log.info("connection failed", address=address, error=repr(group.exceptions[0]))
+    finally:
+        await trio.aclose_forcefully(outer)
+
+
+async def _open(
+    nursery: trio.Nursery, stream: trio.abc.Stream, *, address: str, limits: TransportLimits, authorize: Authorize
+) -> Transport | None:
+    """Take the connection through TLS and upgrade; None where it was refused, went away or took too long."""
+    with trio.move_on_after(limits.handshake_timeout_s):
+        try:
+            if isinstance(stream, trio.SSLStream):
+                await stream.do_handshake()
+            request = await _read_request(stream)
+            user = await authorize(request, address)
+        except HandshakeError as refusal:
+            log.debug("upgrade refused", address=address, status=refusal.status)
+            await _refuse(stream, refusal)
+            return None
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return None
+        guarded = _GuardedStream(stream, request, limits)
+        pending = await trio_websocket.wrap_server_stream(
+            nursery,
+            guarded,
+            message_queue_size=1,
+            max_message_size=limits.message_bytes,
+            receive_buffer_size=None,
+        )
+        websocket = await pending.accept()
+        guarded.accept()
+        return Transport(websocket, guarded, request, address=address, user=user, limits=limits)
+    return None
+
+
+async def _read_request(stream: trio.abc.Stream) -> UpgradeRequest:
+    reader = RequestReader()
+    while True:
+        data = await stream.receive_some()
+        if not data:
+            raise trio.BrokenResourceError("the peer closed before its request was whole")
+        request = reader.feed(bytes(data))
+        if request is not None:
+            return request
+
+
+async def _refuse(stream: trio.abc.Stream, refusal: HandshakeError) -> None:
+    """Answer and hang up; wait briefly for the peer to close, as a reset would destroy the answer under way."""
+    try:
+        await stream.send_all(refusal.response())
+        if isinstance(stream, trio.SocketStream):
+            await stream.send_eof()
+        with trio.move_on_after(_REFUSAL_LINGER_S):
+            while await stream.receive_some():
+                pass
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        return
+
+
+__all__ = [
+    "CLOSE_ABNORMAL",
+    "CLOSE_GOING_AWAY",
+    "CLOSE_NORMAL",
+    "CLOSE_POLICY_VIOLATION",
+    "Authorize",
+    "Handler",
+    "Transport",
+    "TransportClosedError",
+    "TransportLimits",
+    "serve_stream",
+]
