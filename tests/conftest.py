@@ -13,6 +13,17 @@ import trio.testing
 TEST_DEADLINE_S = 120
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the flag of the long forms of fuzzing, soak and load tests."""
+    parser.addoption("--long", action="store_true", help="run the long forms of slow tests")
+
+
+@pytest.fixture
+def long_form(request: pytest.FixtureRequest) -> bool:
+    """Return whether the long form of a test is asked for."""
+    return bool(request.config.getoption("--long"))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run coroutine tests under Trio; a fixture ``autojump_clock`` or ``mock_clock`` becomes Trio's clock."""
