@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+import json
+import textwrap
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
+from pydantic import BaseModel
 
 from asr_trio import config
 
@@ -27,3 +31,36 @@ def show(*, configuration: File = None) -> int:
     """Print the effective configuration as JSON: defaults, file and environment together."""
     print(config.load(configuration).model_dump_json(indent=2))
     return 0
+
+
+@app.command
+def default() -> int:
+    """Print a configuration file with every setting at its default, commented out and explained."""
+    settings = config.Settings.model_construct()
+    for name, field in config.Settings.model_fields.items():
+        section = getattr(settings, name)
+        print(f"# {'-' * 100}")
+        if not isinstance(section, BaseModel):
+            print(_comment(field.description))
+            print(f"[{name}]\n")
+            continue
+        print(_comment(inspect.getdoc(type(section))))
+        print(f"[{name}]\n")
+        for key, description, value in describe(type(section)):
+            if description:
+                print(_comment(description))
+            if value is None:
+                print(f"#{key} =  (unset)\n".replace("#", "# "))
+            elif not isinstance(value, dict):
+                print(f"#{key} = {json.dumps(value)}\n")  # numbers, strings, booleans and lists are alike in TOML
+    return 0
+
+
+def describe(section: type[BaseModel]) -> list[tuple[str, str, Any]]:
+    """Return key, description ("" where none) and default of each setting of a section, as plain JSON values."""
+    defaults = section().model_dump(mode="json")
+    return [(key, field.description or "", defaults[key]) for key, field in section.model_fields.items()]
+
+
+def _comment(text: str | None) -> str:
+    return textwrap.fill(" ".join((text or "").split()), 100, initial_indent="# ", subsequent_indent="# ")

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 done but nothing recognised or a check failed, 2 wrong use
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Final
 
@@ -46,6 +47,9 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # the reader of our output (head, less) has gone: nothing to say and nobody to say it to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     except BaseExceptionGroup as group:
         # Trio wraps what its tasks raise; what a user can mend is shown as one line each, the rest as it is.
         expected, rest = group.split((AsrError, KeyboardInterrupt))
