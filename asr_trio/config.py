@@ -95,6 +95,10 @@ class ModelSettings(Section):
     cmn_init: str | None = None
     mllr: Path | None = None
     preload: bool = True
+    profile: Literal["fast", "balanced", "accurate"] = "balanced"
+    """Speed against accuracy of free speech; docs/recognition.md has the measurements."""
+    cost_units: PositiveFloat | None = None
+    """Hundredths of a core that a live stream needs, for admission; measured defaults of the engine where unset."""
     aliases: tuple[str, ...] = ()
     options: dict[str, Any] = {}
 

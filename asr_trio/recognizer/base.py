@@ -8,10 +8,11 @@ Audio is 16 kHz mono signed 16-bit little-endian. Positions are seconds from the
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import msgspec
 
+from asr_trio.config import ModelSettings
 from asr_trio.protocol.results import Alternative
 
 SAMPLE_RATE_HZ = 16_000
@@ -24,14 +25,14 @@ class _Frame(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 # --- language models --------------------------------------------------------------------------------------------
 
 
-class StatisticalModel(_Frame):
+class StatisticalModel(_Frame, frozen=True):
     """A free-speech model by its configured name (``builtin:slm/<name>`` without the prefix)."""
 
     name: str
     lm: str
 
 
-class GrammarModel(_Frame):
+class GrammarModel(_Frame, frozen=True):
     """A compiled grammar: the bytes that a Compiled frame returned. `digest` names its content in caches."""
 
     compiled: bytes
@@ -42,7 +43,7 @@ class GrammarModel(_Frame):
 LanguageModel: TypeAlias = StatisticalModel | GrammarModel
 
 
-class DecoderSettings(_Frame):
+class DecoderSettings(_Frame, frozen=True):
     """What of the recognition parameters concerns the decoder.
 
     Attributes:
@@ -65,7 +66,7 @@ class DecoderSettings(_Frame):
 # --- server to worker -------------------------------------------------------------------------------------------
 
 
-class Open(_Frame):
+class Open(_Frame, frozen=True):
     """Begin a recognition; answered by Opened or Failed. Several models compete."""
 
     models: tuple[LanguageModel, ...]
@@ -74,29 +75,29 @@ class Open(_Frame):
     """Opaque adaptation state (cepstral mean) that an earlier Final of the same session returned, or empty."""
 
 
-class StartSegment(_Frame):
+class StartSegment(_Frame, frozen=True):
     """A segment of speech begins at `start_s`."""
 
     start_s: float
 
 
-class Audio(_Frame):
+class Audio(_Frame, frozen=True):
     """Audio of the running segment, any number of whole samples."""
 
     pcm: bytes
 
 
-class EndSegment(_Frame):
+class EndSegment(_Frame, frozen=True):
     """The segment is complete; answered by Final or Failed."""
 
     end_s: float
 
 
-class Cancel(_Frame):
+class Cancel(_Frame, frozen=True):
     """Give the recognition up (or end it after its last Final); answered by Closed: the worker is free again."""
 
 
-class Compile(_Frame):
+class Compile(_Frame, frozen=True):
     """Compile a grammar; answered by Compiled or Failed."""
 
     text: bytes
@@ -105,7 +106,7 @@ class Compile(_Frame):
     settings: dict[str, Any] = {}
 
 
-class Interpret(_Frame):
+class Interpret(_Frame, frozen=True):
     """Interpret a text by grammars; answered by Interpreted or Failed."""
 
     text: str
@@ -113,23 +114,27 @@ class Interpret(_Frame):
     max_sentences: int = 1
 
 
-ToWorker: TypeAlias = Open | StartSegment | Audio | EndSegment | Cancel | Compile | Interpret
+class Probe(_Frame, frozen=True):
+    """Answered by Alive as soon as everything before it is done: tells a busy worker from one that hangs."""
+
+
+ToWorker: TypeAlias = Open | StartSegment | Audio | EndSegment | Cancel | Compile | Interpret | Probe
 
 # --- worker to server -------------------------------------------------------------------------------------------
 
 
-class Opened(_Frame):
+class Opened(_Frame, frozen=True):
     """Ready for segments."""
 
 
-class Partial(_Frame):
+class Partial(_Frame, frozen=True):
     """Hypotheses of the running segment so far; never empty."""
 
     alternatives: tuple[Alternative, ...]
     end_s: float
 
 
-class Final(_Frame):
+class Final(_Frame, frozen=True):
     """Hypotheses of the ended segment, best first, maybe none.
 
     Attributes:
@@ -142,14 +147,14 @@ class Final(_Frame):
     channel_state: bytes = b""
 
 
-class Closed(_Frame):
+class Closed(_Frame, frozen=True):
     """The recognition is over; `recycle` asks for this process to be replaced (memory, age)."""
 
     recycle: bool = False
     rss_bytes: int = 0
 
 
-class Compiled(_Frame):
+class Compiled(_Frame, frozen=True):
     """A compiled grammar and what the author should know."""
 
     compiled: bytes
@@ -158,13 +163,21 @@ class Compiled(_Frame):
     cpu_s: float = 0.0
 
 
-class Interpreted(_Frame):
+class Interpreted(_Frame, frozen=True):
     """Interpretations of a text; empty where no grammar covers it."""
 
     alternatives: tuple[Alternative, ...]
 
 
-class Failed(_Frame):
+class Alive(_Frame, frozen=True):
+    """The answer to Probe."""
+
+
+class Working(_Frame, frozen=True):
+    """Sign of life, sent unasked every second of uninterrupted work."""
+
+
+class Failed(_Frame, frozen=True):
     """The job failed: `error` names a class of `asr_trio.errors`; the worker is still usable."""
 
     error: str
@@ -172,23 +185,48 @@ class Failed(_Frame):
     details: dict[str, Any] = {}
 
 
-FromWorker: TypeAlias = Opened | Partial | Final | Closed | Compiled | Interpreted | Failed
+FromWorker: TypeAlias = Opened | Partial | Final | Closed | Compiled | Interpreted | Alive | Working | Failed
 
 
-class Engine(Protocol):
-    """A decoder inside a worker process. Calls come in the order of the frames above; any AsrError becomes Failed."""
-
-    def open(self, models: tuple[LanguageModel, ...], settings: DecoderSettings, channel_state: bytes) -> None:
-        """Get ready to decode segments with these models."""
+class Recognition(Protocol):
+    """One model of one recognition at work. Segments come one after another; any AsrError becomes Failed."""
 
     def start_segment(self, start_s: float) -> None:
         """Begin a segment."""
 
-    def accept(self, pcm: bytes) -> tuple[Alternative, ...]:
-        """Decode more audio; return a partial hypothesis where one is due, else ()."""
+    def accept(self, pcm: bytes) -> None:
+        """Decode more audio: any number of whole samples; results must not depend on how they are cut."""
 
-    def finish_segment(self, end_s: float) -> Final:
-        """Decode what is left of the segment and return its hypotheses."""
+    def partial(self) -> tuple[Alternative, ...]:
+        """Return the best hypothesis of the running segment so far, or ()."""
+
+    def finish_segment(self, end_s: float) -> tuple[Alternative, ...]:
+        """Decode what is left of the segment and return its hypotheses, best first; () where nothing was understood."""
+
+    def channel_state(self) -> bytes:
+        """Return what the next recognition of the same caller should start from."""
 
     def close(self) -> None:
         """Forget the recognition and everything of its caller."""
+
+
+class Engine(Protocol):
+    """A decoder inside a worker process: made once for each process, opened once for each model of a recognition.
+
+    Engines are found by the entry-point group ``asr_trio.engines``; an entry point names a class like this.
+
+    Attributes:
+        fork_safe: the models may be loaded once, before processes are forked; else each worker loads its own.
+    """
+
+    fork_safe: ClassVar[bool]
+
+    def __init__(self, name: str, settings: ModelSettings) -> None:
+        """Load a configured model.
+
+        Raises:
+            AcousticModelError: the model cannot be had.
+        """
+
+    def open(self, model: LanguageModel, settings: DecoderSettings, channel_state: bytes) -> Recognition:
+        """Get ready to decode segments with this model."""

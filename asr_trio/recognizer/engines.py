@@ -1,0 +1,75 @@
+"""The engines of the configured models: found by name, made once for each process.
+
+``pocketsphinx`` is built in; others come from the entry-point group ``asr_trio.engines`` (`recognizer.base.Engine`).
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import Final, cast
+
+from asr_trio.errors import AcousticModelError
+from asr_trio.recognizer.base import Engine, GrammarModel, LanguageModel
+from asr_trio.recognizer.grammars import load_grammar
+from asr_trio.recognizer.models import POCKETSPHINX, ModelRegistry
+
+ENTRY_POINT_GROUP: Final = "asr_trio.engines"
+
+
+def find_maker(engine: str) -> type[Engine]:
+    """Return what makes engines of this name.
+
+    Raises:
+        AcousticModelError: no installed package offers it, or it cannot be imported.
+    """
+    if engine == POCKETSPHINX:
+        from asr_trio.recognizer.pocketsphinx import PocketSphinxEngine
+
+        return PocketSphinxEngine
+    for entry_point in entry_points(group=ENTRY_POINT_GROUP, name=engine):
+        try:
+            return cast("type[Engine]", entry_point.load())
+        except ImportError as error:
+            raise AcousticModelError(f"the engine {engine!r} needs a package that is not installed: {error}") from error
+    raise AcousticModelError(f"the engine {engine!r} is not installed")
+
+
+class Engines:
+    """The engines of one process."""
+
+    def __init__(self, registry: ModelRegistry) -> None:
+        self.registry = registry
+        self._engines: dict[str, Engine] = {}
+
+    def preload(self) -> None:
+        """Load every model that asks for it and can be shared by the processes forked later.
+
+        Raises:
+            AcousticModelError: a model cannot be loaded.
+        """
+        for name, settings in self.registry.settings.models.items():
+            if settings.preload and find_maker(settings.engine).fork_safe:
+                self.get(name)
+
+    def get(self, name: str) -> Engine:
+        """Return the engine of a model by its name proper.
+
+        Raises:
+            AcousticModelError: the model cannot be loaded.
+        """
+        engine = self._engines.get(name)
+        if engine is None:
+            settings = self.registry.settings.models[name]
+            engine = self._engines[name] = find_maker(settings.engine)(name, settings)
+        return engine
+
+    def name_for(self, model: LanguageModel) -> str:
+        """Return the name of the configured model that reads a language model.
+
+        Raises:
+            AcousticModelError: no model reads this language.
+            LanguageModelNotFoundError: no model has this name.
+        """
+        if isinstance(model, GrammarModel):
+            return self.registry.for_language(load_grammar(model).language)[0]
+        return self.registry.get(model.name)[0]

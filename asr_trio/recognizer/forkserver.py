@@ -1,0 +1,244 @@
+"""The process that loads the models once and forks a worker on every request.
+
+It is started by the server before anything else needs the models, is single-threaded, and owns its workers: it reaps
+them, reports how each ended, and kills one when told to (so that a process number can never be another's). It ends
+when its control socket closes, and its workers end with it: by the parent-death signal on Linux, by the signal that it
+sends on its way out, and at the latest when their own socket closes.
+
+Control protocol, one datagram-like msgpack frame each way (`asr_trio.recognizer.ipc` framing):
+
+    server: Configure(settings)       fork server: Ready | Unusable(error, message)
+    server: Spawn(+ a socket)         fork server: Spawned(pid), in order of the requests
+    server: Kill(pid)                 fork server: -
+                                      fork server: Exited(pid, status), at any time
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+from typing import Any, Final, NoReturn, TypeAlias
+
+import msgspec
+
+from asr_trio.config import RecognizerSettings
+from asr_trio.errors import AsrError
+from asr_trio.recognizer import ipc
+from asr_trio.recognizer.engines import Engines
+from asr_trio.recognizer.models import ModelRegistry
+from asr_trio.recognizer.worker import Worker
+
+PR_SET_PDEATHSIG: Final = 1
+
+WORKER_ADDRESS_SPACE_BYTES: Final = 4 * 1024 * 1024 * 1024
+"""Beyond what it has at birth. Far above any honest use; a runaway allocation ends the worker, not the machine."""
+
+
+class _Control(msgspec.Struct, frozen=True, tag=True):
+    pass
+
+
+class Configure(_Control, frozen=True):
+    """The first frame: RecognizerSettings as JSON."""
+
+    settings: bytes
+
+
+class Spawn(_Control, frozen=True):
+    """Fork a worker; its end of a stream socket pair comes with this frame."""
+
+
+class Kill(_Control, frozen=True):
+    """Kill a worker."""
+
+    pid: int
+
+
+class Ready(_Control, frozen=True):
+    """The models are loaded."""
+
+
+class Unusable(_Control, frozen=True):
+    """The models cannot be loaded; the fork server ends."""
+
+    error: str
+    message: str
+
+
+class Spawned(_Control, frozen=True):
+    """A worker runs."""
+
+    pid: int
+
+
+class Exited(_Control, frozen=True):
+    """A worker ended; `status` is negative for the signal that killed it."""
+
+    pid: int
+    status: int
+
+
+ToForkServer: TypeAlias = Configure | Spawn | Kill
+FromForkServer: TypeAlias = Ready | Unusable | Spawned | Exited
+
+
+class ForkServer:
+    """The loop of the fork server."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._reader: ipc.FrameReader[ToForkServer] = ipc.FrameReader(ToForkServer)
+        self._sockets: list[int] = []
+        self._workers: set[int] = set()
+
+    def run(self) -> None:
+        """Serve until the server closes its end."""
+        engines: Engines | None = None
+        wakeup = _wake_on_child_exit()
+        try:
+            while (frames := self._receive(wakeup)) is not None:
+                for frame in frames:
+                    match frame:
+                        case Configure():
+                            engines = self._configure(frame)
+                            if engines is None:
+                                return
+                        case Spawn():
+                            assert engines is not None, "Spawn came before Configure"
+                            self._spawn(engines, wakeup)
+                        case Kill():
+                            if frame.pid in self._workers:
+                                os.kill(frame.pid, signal.SIGKILL)
+                self._reap()
+        finally:
+            for pid in self._workers:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def _receive(self, wakeup: socket.socket) -> list[ToForkServer] | None:
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(wakeup, select.POLLIN)
+        ready = {descriptor for descriptor, _ in poll.poll()}
+        if wakeup.fileno() in ready:
+            wakeup.recv(4096)
+        if self._control.fileno() not in ready:
+            return []
+        data, descriptors, _, _ = socket.recv_fds(self._control, 65_536, 64)
+        self._sockets.extend(descriptors)
+        return self._reader.feed(data) if data else None
+
+    def _say(self, frame: FromForkServer) -> None:
+        self._control.sendall(ipc.encode(frame))
+
+    def _configure(self, frame: Configure) -> Engines | None:
+        try:
+            engines = Engines(ModelRegistry(RecognizerSettings.model_validate_json(frame.settings)))
+            engines.preload()
+        except AsrError as error:
+            self._say(Unusable(type(error).__name__, str(error)))
+            return None
+        gc.collect()
+        gc.freeze()  # a collection in a worker must not touch, and so copy, what is shared
+        self._say(Ready())
+        return engines
+
+    def _spawn(self, engines: Engines, wakeup: socket.socket) -> None:
+        channel = socket.socket(fileno=self._sockets.pop(0))
+        pid = os.fork()
+        if pid == 0:
+            self._control.close()
+            wakeup.close()
+            _be_worker(channel, engines)
+        channel.close()
+        self._workers.add(pid)
+        self._say(Spawned(pid))
+
+    def _reap(self) -> None:
+        while self._workers:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            self._workers.discard(pid)
+            self._say(Exited(pid, os.waitstatus_to_exitcode(status)))
+
+
+def _wake_on_child_exit() -> socket.socket:
+    """Make SIGCHLD readable; return the socket that it arrives on."""
+    inner, outer = socket.socketpair()
+    inner.setblocking(False)
+    outer.setblocking(False)
+    signal.set_wakeup_fd(inner.detach(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return outer
+
+
+def _be_worker(channel: socket.socket, engines: Engines) -> NoReturn:
+    """Run the worker in a freshly forked process, and end it whatever happens."""
+    status = 70  # EX_SOFTWARE, when something that is not ours escapes
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _die_with_parent()
+        _limit_resources()
+        channel.setblocking(True)
+        Worker(channel, engines).run()
+        status = 0
+    except (BrokenPipeError, ConnectionResetError):
+        status = 0  # the server is gone or has given this worker up
+    except BaseException:  # noqa: BLE001 - nothing may return into the fork server's stack
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(status)
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended in between
+            os._exit(0)
+
+
+def _limit_resources() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold what people said
+    with contextlib.suppress(OSError, ValueError), open("/proc/self/statm", "rb") as statm:  # noqa: PTH123
+        present = int(statm.read().split()[0]) * resource.getpagesize()
+        limit = present + WORKER_ADDRESS_SPACE_BYTES
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        if hard == resource.RLIM_INFINITY or limit < hard:
+            resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run on the inherited socket whose number is the only argument."""
+    (descriptor,) = arguments if arguments is not None else sys.argv[1:]
+    # The server decides when everything ends: an interrupt at its terminal or a TERM to its group must leave running
+    # recognitions alone while it drains.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    ForkServer(socket.socket(fileno=int(descriptor))).run()
+
+
+def command(descriptor: int) -> tuple[list[str], dict[str, Any]]:
+    """Return the command that starts the fork server on an inherited socket, and its environment.
+
+    The package is found where this process found it, and nothing is imported from the current folder.
+    """
+    import asr_trio
+
+    root = os.path.dirname(os.path.dirname(os.path.abspath(asr_trio.__file__)))  # noqa: PTH120, PTH100
+    # One thread for each library: a worker is one core's worth of work, and threads do not survive a fork.
+    environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return [sys.executable, "-P", "-m", "asr_trio.recognizer.forkserver", str(descriptor)], environment
+
+
+if __name__ == "__main__":
+    main()

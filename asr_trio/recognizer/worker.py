@@ -1,0 +1,268 @@
+"""The loop of a worker process: frames in, decoding, frames out. One process, one job at a time, no threads.
+
+Audio is handed to decoders in blocks of one size whatever the packets were, and partial hypotheses are asked for at
+fixed positions of the audio, so that results and their times do not depend on packetisation.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import select
+import socket
+import sys
+import time
+from collections import deque
+from typing import Final
+
+import msgspec
+
+from asr_trio import errors
+from asr_trio.protocol.results import Alternative
+from asr_trio.recognizer import base, ipc
+from asr_trio.recognizer.engines import Engines
+from asr_trio.recognizer.grammars import compile_grammar, interpret_text
+
+BYTES_PER_S: Final = 2 * base.SAMPLE_RATE_HZ
+
+BLOCK_BYTES: Final = BYTES_PER_S // 50
+"""20 ms: the search lags the audio by at most this much more, and handing a block over costs 5 us."""
+
+READ_BYTES: Final = 65_536
+READ_AHEAD_FRAMES: Final = 256
+"""Frames looked ahead for a Cancel while audio is being decoded; the rest waits in the socket."""
+
+WORKING_INTERVAL_S: Final = 1.0
+BATCH_NICENESS: Final = 10
+
+
+class Recycle(msgspec.Struct, frozen=True):
+    """When a process asks to be replaced."""
+
+    recognitions: int
+    rss_bytes: int
+
+
+class Worker:
+    """One worker process, seen from the inside."""
+
+    def __init__(self, channel: socket.socket, engines: Engines) -> None:
+        """Take the blocking stream socket to the server and the loaded engines."""
+        settings = engines.registry.settings
+        self._channel = channel
+        self._engines = engines
+        self._recycle = Recycle(settings.recycle_recognitions, settings.recycle_rss_bytes)
+        self._reader = ipc.to_worker_reader()
+        self._waiting: deque[base.ToWorker] = deque()
+        self._ended = False
+        self._said_s = time.monotonic()
+        self._recognition: _Competition | None = None
+        self._recognitions = 0
+        self._niced = False
+
+    def run(self) -> None:
+        """Serve frames until the server closes its end."""
+        while (frame := self._next()) is not None:
+            try:
+                self._take(frame)
+            except errors.AsrError as error:
+                self._drop_recognition()
+                self._say(_failed(error))
+
+    # --- frames --------------------------------------------------------------------------------------------------
+
+    def _next(self) -> base.ToWorker | None:
+        while not self._waiting:
+            if self._ended or not self._read():
+                return None
+        return self._waiting.popleft()
+
+    def _read(self) -> bool:
+        data = self._channel.recv(READ_BYTES)
+        self._ended = not data
+        self._waiting.extend(self._reader.feed(data))
+        return bool(data)
+
+    def _look_ahead(self) -> bool:
+        """Take in what has come meanwhile; return whether the recognition was given up."""
+        while not self._ended and len(self._waiting) < READ_AHEAD_FRAMES and _readable(self._channel):
+            self._read()
+        return self._ended or any(isinstance(frame, base.Cancel) for frame in self._waiting)
+
+    def _say(self, frame: base.FromWorker) -> None:
+        self._channel.sendall(ipc.encode(frame))
+        self._said_s = time.monotonic()
+
+    def _take(self, frame: base.ToWorker) -> None:
+        match frame:
+            case base.Open():
+                self._open(frame)
+            case base.StartSegment():
+                self._running().start_segment(frame.start_s)
+            case base.Audio():
+                if self._recognition is not None:  # else it failed, and this was on its way
+                    self._decode(self._recognition, frame.pcm)
+            case base.EndSegment():
+                if self._recognition is not None:
+                    self._say(self._recognition.finish_segment(frame.end_s))
+            case base.Cancel():
+                self._cancel()
+            case base.Compile():
+                started_s = time.process_time()
+                compiled = compile_grammar(frame, self._engines.registry)
+                self._say(msgspec.structs.replace(compiled, cpu_s=time.process_time() - started_s))
+            case base.Interpret():
+                self._say(base.Interpreted(alternatives=interpret_text(frame)))
+            case base.Probe():
+                self._say(base.Alive())
+
+    # --- a recognition -------------------------------------------------------------------------------------------
+
+    def _open(self, frame: base.Open) -> None:
+        if self._recognition is not None:
+            raise errors.LocalProtocolError("a recognition is running already")
+        if not frame.models:
+            raise errors.NoLanguageModelError("no language model was named")
+        if not frame.settings.live and not self._niced:
+            os.nice(BATCH_NICENESS)
+            self._niced = True
+        self._recognitions += 1
+        self._recognition = _Competition(frame, self._engines)
+        self._say(base.Opened())
+
+    def _running(self) -> _Competition:
+        if self._recognition is None:
+            raise errors.LocalProtocolError("no recognition is running")
+        return self._recognition
+
+    def _decode(self, recognition: _Competition, pcm: bytes) -> None:
+        for block in recognition.blocks(pcm):
+            if self._look_ahead():
+                return
+            for partial in recognition.accept(block):
+                self._say(partial)
+            if time.monotonic() - self._said_s > WORKING_INTERVAL_S:
+                self._say(base.Working())
+
+    def _drop_recognition(self) -> None:
+        if self._recognition is not None:
+            recognition, self._recognition = self._recognition, None
+            with contextlib.suppress(errors.AsrError):
+                recognition.close()
+
+    def _cancel(self) -> None:
+        self._drop_recognition()
+        rss_bytes = resident_bytes()
+        worn = self._recognitions >= self._recycle.recognitions or rss_bytes > self._recycle.rss_bytes
+        self._say(base.Closed(recycle=worn or self._niced, rss_bytes=rss_bytes))
+
+
+class _Competition:
+    """The models of one recognition, fed the same audio; the best scores win."""
+
+    def __init__(self, frame: base.Open, engines: Engines) -> None:
+        self._settings = frame.settings
+        states = msgspec.msgpack.decode(frame.channel_state, type=dict[str, bytes]) if frame.channel_state else {}
+        self._contestants: list[tuple[str, base.Recognition]] = []
+        try:
+            for model in frame.models:
+                name = engines.name_for(model)
+                recognition = engines.get(name).open(model, frame.settings, states.get(name, b""))
+                self._contestants.append((name, recognition))
+        except BaseException:
+            self.close()
+            raise
+        self._states = states
+        self._in_segment = False
+        self._block = bytearray()
+        self._start_s = 0.0
+        self._heard_bytes = 0
+        self._next_partial_bytes: float = 0
+        self._cpu_started_s = 0.0
+
+    def start_segment(self, start_s: float) -> None:
+        if self._in_segment:
+            raise errors.LocalProtocolError("a segment is running already")
+        self._in_segment = True
+        self._cpu_started_s = time.process_time()
+        self._start_s = start_s
+        self._heard_bytes = 0
+        interval_ms = self._settings.partial_interval_ms
+        self._next_partial_bytes = interval_ms * BYTES_PER_S / 1000 if interval_ms else float("inf")
+        for _, recognition in self._contestants:
+            recognition.start_segment(start_s)
+
+    def blocks(self, pcm: bytes) -> list[bytes]:
+        """Cut audio into blocks of the constant size; what is left over waits."""
+        if not self._in_segment:
+            raise errors.LocalProtocolError("audio came outside a segment")
+        self._block += pcm
+        whole = len(self._block) // BLOCK_BYTES * BLOCK_BYTES
+        blocks = [bytes(self._block[start : start + BLOCK_BYTES]) for start in range(0, whole, BLOCK_BYTES)]
+        del self._block[:whole]
+        return blocks
+
+    def accept(self, block: bytes) -> tuple[base.Partial, ...]:
+        """Decode a block; return a partial result where one is due and there is something to say."""
+        for _, recognition in self._contestants:
+            recognition.accept(block)
+        self._heard_bytes += len(block)
+        if self._heard_bytes < self._next_partial_bytes:
+            return ()
+        self._next_partial_bytes += (self._settings.partial_interval_ms or 0) * BYTES_PER_S / 1000
+        best = _ranked([recognition.partial() for _, recognition in self._contestants])[:1]
+        end_s = round(self._start_s + self._heard_bytes / BYTES_PER_S, 3)
+        return (base.Partial(alternatives=best, end_s=end_s),) if best else ()
+
+    def finish_segment(self, end_s: float) -> base.Final:
+        if not self._in_segment:
+            raise errors.LocalProtocolError("no segment is running")
+        rest = bytes(self._block[: len(self._block) // 2 * 2])
+        self._block.clear()
+        self._in_segment = False
+        results = []
+        for name, recognition in self._contestants:
+            if rest:
+                recognition.accept(rest)
+            results.append(recognition.finish_segment(end_s))
+            self._states[name] = recognition.channel_state()
+        return base.Final(
+            alternatives=_ranked(results)[: self._settings.max_sentences],
+            cpu_s=time.process_time() - self._cpu_started_s,
+            channel_state=msgspec.msgpack.encode(self._states),
+        )
+
+    def close(self) -> None:
+        for _, recognition in self._contestants:
+            recognition.close()
+
+
+def _ranked(results: list[tuple[Alternative, ...]]) -> tuple[Alternative, ...]:
+    """Merge the hypotheses of several models, best score first; on a tie the model named first wins."""
+    if len(results) == 1:
+        return results[0]
+    return tuple(sorted((found for result in results for found in result), key=lambda found: -found.score))
+
+
+def _failed(error: errors.AsrError) -> base.Failed:
+    details = {}
+    if isinstance(error, errors.GrammarError):
+        details = {"line": error.line, "column": error.column, "excerpt": error.excerpt, "hint": error.hint}
+    return base.Failed(error=type(error).__name__, message=str(error), details=details)
+
+
+def _readable(channel: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def resident_bytes() -> int:
+    """Return the resident memory of this process; where /proc is missing the peak stands in for it."""
+    try:
+        with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 - on the way of every recognition
+            return int(statm.read().split()[1]) * resource.getpagesize()
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024

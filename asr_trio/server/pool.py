@@ -1,0 +1,483 @@
+"""The worker processes, seen from the server: started, leased, watched, replaced.
+
+The pool owns one fork server (`asr_trio.recognizer.forkserver`) and through it every worker. A worker is leased to one
+recognition or one job at a time. Its death is seen at once (its socket closes), its silence within a bound (it owes an
+answer and shows no sign of life); either way the lease ends with a typed error, the process is killed and another
+forked. Admission counts cost, not heads, and refuses at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import subprocess
+import sys
+from collections import Counter, OrderedDict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, NoReturn
+
+import trio
+
+from asr_trio import errors
+from asr_trio.config import RecognizerSettings
+from asr_trio.protocol.results import Alternative
+from asr_trio.recognizer import base, forkserver, ipc
+from asr_trio.recognizer.models import ModelRegistry
+
+RECEIVE_BYTES: Final = 65_536
+SPAWN_TIMEOUT_S: Final = 10.0
+"""A fork takes 20 ms; a fork server that needs this long is not coming back."""
+LOAD_TIMEOUT_S: Final = 120.0
+RESTART_PAUSE_S: Final = 0.5
+"""Between two starts of a fork server, so that one that cannot live costs little."""
+PROBE_INTERVAL_S: Final = 1.0
+COMPILED_CACHE_BYTES: Final = 128 * 1024 * 1024
+JOBS_AT_ONCE: Final = 2
+"""Compilations and interpretations at one time: they are short, and decoding goes first."""
+
+
+class Worker:
+    """A leased worker process. One task sends, one task may receive meanwhile."""
+
+    def __init__(self, pid: int, stream: trio.SocketStream, hang_timeout_s: float) -> None:
+        self.pid = pid
+        self._stream = stream
+        self._hang_timeout_s = hang_timeout_s
+        self._reader = ipc.from_worker_reader()
+        self._arrived: deque[base.FromWorker] = deque()
+        self._owes = 0
+        """Answers that are due; while there are any, silence is a fault."""
+        self._receiving: trio.CancelScope | None = None
+        self._probe_due_s = 0.0
+        self._open = False
+        self.usable = True
+        """False once it died, hung or broke the protocol."""
+        self.recycle = False
+        self.rss_bytes = 0
+
+    # --- a recognition -------------------------------------------------------------------------------------------
+
+    async def open(
+        self, models: tuple[base.LanguageModel, ...], settings: base.DecoderSettings, channel_state: bytes = b""
+    ) -> None:
+        """Begin a recognition.
+
+        Raises:
+            AsrError: the models cannot be used; the worker is still usable.
+            WorkerDiedError: the process ended.
+            WorkerTimeoutError: it did not answer in time.
+        """
+        self._open = True
+        await self.ask(base.Open(models=models, settings=settings, channel_state=channel_state), base.Opened)
+
+    async def start_segment(self, start_s: float) -> None:
+        """Begin a segment."""
+        await self._send(base.StartSegment(start_s=start_s))
+
+    async def send_audio(self, pcm: bytes) -> None:
+        """Send audio of the running segment; waits while the worker is behind."""
+        frames: list[base.ToWorker] = [base.Audio(pcm=pcm)]
+        now_s = trio.current_time()
+        if now_s >= self._probe_due_s:
+            self._probe_due_s = now_s + PROBE_INTERVAL_S
+            frames.append(base.Probe())
+            self._expect_answer()
+        await self._send(*frames)
+
+    async def end_segment(self, end_s: float) -> None:
+        """End the segment; its Final comes by `receive`."""
+        self._expect_answer()
+        await self._send(base.EndSegment(end_s=end_s))
+
+    async def receive(self) -> base.Partial | base.Final:
+        """Wait for the next hypotheses.
+
+        Raises:
+            RecognizerError: the decoder failed; the recognition is over, the worker still usable.
+            WorkerDiedError: the process ended.
+            WorkerTimeoutError: it owed an answer and showed no sign of life.
+        """
+        while True:
+            frame = await self._receive()
+            if isinstance(frame, base.Partial | base.Final):
+                return frame
+            self._unexpected(frame)
+
+    async def close(self) -> None:
+        """Give the recognition up, or end it after its last result; the worker is free again when this returns.
+
+        Raises:
+            WorkerDiedError: the process ended.
+            WorkerTimeoutError: it did not answer in time.
+        """
+        if not self._open:
+            return
+        self._open = False
+        self._expect_answer()
+        await self._send(base.Cancel())
+        while not isinstance(frame := await self._receive(), base.Closed):
+            pass  # results that nobody waits for any more
+        self.recycle = frame.recycle
+        self.rss_bytes = frame.rss_bytes
+        self._owes = 0
+
+    # --- anything ------------------------------------------------------------------------------------------------
+
+    async def ask(self, frame: base.ToWorker, answer: type[Any]) -> Any:
+        """Send a frame and wait for its answer.
+
+        Raises:
+            AsrError: what the worker says went wrong.
+            WorkerDiedError: the process ended.
+            WorkerTimeoutError: it did not answer in time.
+        """
+        self._expect_answer()
+        await self._send(frame)
+        reply = await self._receive()
+        if not isinstance(reply, answer):
+            self._unexpected(reply)
+        return reply
+
+    def kill_channel(self) -> None:
+        """Close the socket: the process, if it still runs, ends by itself."""
+        self.usable = False
+        self._stream.socket.close()
+
+    def is_alive(self) -> bool:
+        """Return whether an idle worker's socket is still open: there is nothing that it could have to say."""
+        poll = select.poll()
+        poll.register(self._stream.socket, select.POLLIN)
+        return not poll.poll(0)
+
+    def _expect_answer(self) -> None:
+        self._owes += 1
+        self._set_deadline()
+
+    def _set_deadline(self) -> None:
+        if self._receiving is not None:
+            self._receiving.deadline = trio.current_time() + self._hang_timeout_s if self._owes else float("inf")
+
+    async def _send(self, *frames: base.ToWorker) -> None:
+        with trio.move_on_after(self._hang_timeout_s):
+            usable, self.usable = self.usable, False  # cut off in the middle of a frame it is of no use any more
+            with self._death_is_an_error():
+                await self._stream.send_all(b"".join(map(ipc.encode, frames)))
+            self.usable = usable
+            return
+        self._give_up()
+
+    async def _receive(self) -> base.FromWorker:
+        while not self._arrived:
+            with trio.CancelScope() as self._receiving:
+                self._set_deadline()
+                with self._death_is_an_error():
+                    data = await self._stream.receive_some(RECEIVE_BYTES)
+                if not data:
+                    self.usable = False
+                    raise errors.WorkerDiedError("the recogniser's process ended")
+                self._take_in(data)
+            if self._receiving.cancelled_caught:
+                self._give_up()
+        self._receiving = None
+        return self._arrived.popleft()
+
+    def _take_in(self, data: bytes) -> None:
+        for frame in self._reader.feed(data):
+            if not isinstance(frame, base.Partial | base.Working):
+                self._owes = max(0, self._owes - 1)
+            if not isinstance(frame, base.Alive | base.Working):
+                self._arrived.append(frame)
+
+    def _give_up(self) -> NoReturn:
+        self.usable = False
+        raise errors.WorkerTimeoutError(f"the recogniser did not answer within {self._hang_timeout_s:g} s")
+
+    def _unexpected(self, frame: base.FromWorker) -> NoReturn:
+        if isinstance(frame, base.Failed):
+            raise _as_error(frame)
+        self.usable = False
+        raise errors.RecognizerError(f"a worker said {type(frame).__name__} out of turn")
+
+    @contextlib.contextmanager
+    def _death_is_an_error(self) -> Any:
+        try:
+            yield
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self.usable = False
+            raise errors.WorkerDiedError("the recogniser's process ended") from error
+
+
+def _as_error(frame: base.Failed) -> errors.AsrError:
+    kind = getattr(errors, frame.error, None)
+    if kind is errors.GrammarError:
+        return errors.GrammarError(frame.message, **frame.details)
+    if isinstance(kind, type) and issubclass(kind, errors.AsrError):
+        return kind(frame.message)
+    return errors.RecognizerError(frame.message)
+
+
+class WorkerPool:
+    """The worker processes of one server."""
+
+    def __init__(self, settings: RecognizerSettings) -> None:
+        self.registry = ModelRegistry(settings)
+        self.settings = settings
+        self.ready = False
+        self.cost_units_used = 0.0
+        self.workers_leased = 0
+        self.restarts: Counter[str] = Counter()
+        """Workers replaced, by reason: died, hung, recycled, cut (its lease was cancelled in the middle of a frame)."""
+        self._idle: list[Worker] = []
+        self._idle_came = trio.Event()
+        self._wanted_changed = trio.Event()
+        self._leases_waiting = 0
+        self._spawning: deque[socket.socket] = deque()
+        self._patience = trio.CancelScope()
+        """Ends what serves a fork server that does not answer."""
+        self._control: trio.socket.SocketType | None = None
+        self._jobs = trio.CapacityLimiter(JOBS_AT_ONCE)
+        self._compiled: OrderedDict[tuple[bytes, str | None, str], base.Compiled] = OrderedDict()
+        self._compiled_bytes = 0
+
+    @property
+    def workers_idle(self) -> int:
+        """Warm processes that wait for work."""
+        return len(self._idle)
+
+    def cost_units(self, models: tuple[base.LanguageModel, ...], settings: base.DecoderSettings) -> float:
+        """Return what a live recognition with these models needs, in hundredths of a core."""
+        return self.registry.cost_units(models, settings)
+
+    # --- leases --------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def lease(self, cost_units: float) -> AsyncIterator[Worker]:
+        """Lend a worker for one recognition; when the block ends, however it ends, the worker is reset or replaced.
+
+        Raises:
+            BusyError: at once, when this would be more than the machine is allowed to do.
+            WorkerTimeoutError: no process could be started in time.
+        """
+        if self.cost_units_used and self.cost_units_used + cost_units > self.settings.cost_units:
+            raise errors.BusyError("all decoding capacity is taken")
+        self.cost_units_used += cost_units
+        try:
+            async with self._worker() as worker:
+                yield worker
+        finally:
+            self.cost_units_used -= cost_units
+            if not self.workers_leased:
+                self.cost_units_used = 0.0  # no drift by rounding
+
+    @asynccontextmanager
+    async def _worker(self) -> AsyncIterator[Worker]:
+        if self.workers_leased >= self.settings.workers:
+            raise errors.BusyError(f"all {self.settings.workers} recogniser processes are taken")
+        self.workers_leased += 1
+        try:
+            worker = await self._take_idle()
+            try:
+                yield worker
+            except errors.WorkerDiedError:
+                self.restarts["died"] += 1
+                raise
+            except errors.WorkerTimeoutError:
+                self.restarts["hung"] += 1
+                raise
+            finally:
+                with trio.CancelScope(shield=True):
+                    await self._give_back(worker)
+        finally:
+            self.workers_leased -= 1
+            self._wanted_changed.set()
+
+    async def _take_idle(self) -> Worker:
+        self._leases_waiting += 1
+        try:
+            with trio.fail_after(SPAWN_TIMEOUT_S):
+                while True:
+                    while self._idle:
+                        worker = self._idle.pop()
+                        self._wanted_changed.set()
+                        if worker.is_alive():
+                            return worker
+                        await self._discard(worker)
+                    self._idle_came = trio.Event()
+                    self._wanted_changed.set()
+                    await self._idle_came.wait()
+        except trio.TooSlowError as error:
+            raise errors.WorkerTimeoutError("no recogniser process could be started in time") from error
+        finally:
+            self._leases_waiting -= 1
+
+    async def _give_back(self, worker: Worker) -> None:
+        if worker.usable:
+            with contextlib.suppress(errors.RecognizerError):
+                await worker.close()
+        # After a burst as many stay as are at work, so that the next burst finds them, and no more for long.
+        if not worker.usable or worker.recycle:
+            self.restarts["recycled" if worker.recycle else "cut"] += 1
+            await self._discard(worker)
+        elif len(self._idle) >= max(self.settings.workers_idle, self.workers_leased):
+            await self._discard(worker)
+        else:
+            self._add_idle(worker)
+
+    def _add_idle(self, worker: Worker) -> None:
+        self._idle.append(worker)
+        self._idle_came.set()
+
+    async def _discard(self, worker: Worker) -> None:
+        worker.kill_channel()
+        await self._tell_fork_server(forkserver.Kill(worker.pid))
+
+    # --- jobs ----------------------------------------------------------------------------------------------------
+
+    async def compile(self, text: bytes, content_type: str | None, lm: str) -> base.Compiled:
+        """Compile a grammar, or find it compiled.
+
+        Raises:
+            GrammarError: it is no grammar, or too large.
+            AsrError: see `errors`.
+        """
+        key = (text, content_type, lm)
+        found = self._compiled.get(key)
+        if found is None:
+            async with self._jobs, self._worker() as worker:
+                frame = base.Compile(text=text, content_type=content_type, lm=lm)
+                found = await worker.ask(frame, base.Compiled)
+            self._compiled[key] = found
+            self._compiled_bytes += len(text) + len(found.compiled)
+            while self._compiled_bytes > COMPILED_CACHE_BYTES:
+                (old_text, *_), old = self._compiled.popitem(last=False)
+                self._compiled_bytes -= len(old_text) + len(old.compiled)
+        else:
+            self._compiled.move_to_end(key)
+        return found
+
+    async def interpret(
+        self, text: str, models: tuple[base.LanguageModel, ...], max_sentences: int
+    ) -> tuple[Alternative, ...]:
+        """Interpret a text by grammars; () where none covers it.
+
+        Raises:
+            AsrError: see `errors`.
+        """
+        async with self._jobs, self._worker() as worker:
+            frame = base.Interpret(text=text, models=models, max_sentences=max_sentences)
+            interpreted: base.Interpreted = await worker.ask(frame, base.Interpreted)
+            return interpreted.alternatives
+
+    # --- processes -----------------------------------------------------------------------------------------------
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> NoReturn:
+        """Own the fork server and the workers until cancelled; started once the models are loaded and workers warm.
+
+        Raises:
+            AsrError: the configured models cannot be loaded.
+        """
+        started = False
+        while True:
+            async with self._fork_server() as control, trio.open_nursery() as nursery:
+                self._patience = nursery.cancel_scope
+                self._patience.deadline = trio.current_time() + LOAD_TIMEOUT_S
+                nursery.start_soon(self._keep_idle_workers)
+                nursery.start_soon(self._listen, control)
+                while len(self._idle) < self.settings.workers_idle:
+                    self._idle_came = trio.Event()
+                    await self._idle_came.wait()
+                if not started:
+                    started = True
+                    task_status.started()
+                self.ready = True
+            self.restarts["fork server"] += 1
+            await trio.sleep(RESTART_PAUSE_S)
+
+    @asynccontextmanager
+    async def _fork_server(self) -> AsyncIterator[trio.socket.SocketType]:
+        ours, theirs = socket.socketpair()
+        with trio.socket.from_stdlib_socket(ours) as control:
+            with theirs:
+                arguments, environment = forkserver.command(theirs.fileno())
+                process = await trio.lowlevel.open_process(
+                    arguments,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                )
+            try:
+                self._control = control
+                await self._tell_fork_server(forkserver.Configure(self.settings.model_dump_json().encode()))
+                yield control
+            finally:
+                self.ready = False
+                self._control = None
+                for channel in self._spawning:
+                    channel.close()
+                self._spawning.clear()
+                for worker in self._idle:
+                    worker.kill_channel()
+                self._idle.clear()
+                process.kill()
+                with trio.CancelScope(shield=True):
+                    await process.wait()
+
+    async def _listen(self, control: trio.socket.SocketType) -> None:
+        """Take what the fork server says; when it says no more, end the nursery that it serves."""
+        reader: ipc.FrameReader[forkserver.FromForkServer] = ipc.FrameReader(forkserver.FromForkServer)
+        with contextlib.suppress(OSError):
+            while data := await control.recv(RECEIVE_BYTES):
+                for frame in reader.feed(data):
+                    match frame:
+                        case forkserver.Unusable():
+                            raise _as_error(base.Failed(error=frame.error, message=frame.message))
+                        case forkserver.Ready():
+                            self._set_patience()
+                        case forkserver.Spawned():
+                            stream = trio.SocketStream(trio.socket.from_stdlib_socket(self._spawning.popleft()))
+                            self._add_idle(Worker(frame.pid, stream, self.settings.hang_timeout_s))
+                            self._set_patience()
+                        case forkserver.Exited():
+                            self._forget(frame.pid)
+        self._patience.cancel()
+
+    def _set_patience(self) -> None:
+        self._patience.deadline = trio.current_time() + SPAWN_TIMEOUT_S if self._spawning else float("inf")
+
+    def _forget(self, pid: int) -> None:
+        for worker in self._idle:
+            if worker.pid == pid:
+                self._idle.remove(worker)
+                worker.kill_channel()
+                self.restarts["died"] += 1
+                self._wanted_changed.set()
+                return
+
+    async def _keep_idle_workers(self) -> NoReturn:
+        while True:
+            self._wanted_changed = trio.Event()
+            there = len(self._idle) + len(self._spawning)
+            room = self.settings.workers - self.workers_leased + self._leases_waiting - there
+            for _ in range(min(self.settings.workers_idle + self._leases_waiting - there, room)):
+                await self._spawn()
+            await self._wanted_changed.wait()
+
+    async def _spawn(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._spawning.append(ours)
+            if self._patience.deadline == float("inf"):
+                self._set_patience()
+            await self._tell_fork_server(forkserver.Spawn(), theirs)
+
+    async def _tell_fork_server(self, frame: forkserver.ToForkServer, *channels: socket.socket) -> None:
+        """Send one small frame, with sockets; where the fork server is gone its replacement needs none of it."""
+        if self._control is None:
+            return
+        descriptors = b"".join(channel.fileno().to_bytes(4, sys.byteorder) for channel in channels)
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)] if channels else []
+        with contextlib.suppress(OSError):
+            await self._control.sendmsg([ipc.encode(frame)], rights)
