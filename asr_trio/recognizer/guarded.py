@@ -5,7 +5,7 @@ search changed in the middle of an utterance ends the process, an empty block ra
 decoder; what is not allowed in a state raises LocalProtocolError before it reaches C.
 
 A decoder remembers the utterances before: the cepstral mean, the noise estimate, and (in tied-mixture models) the best
-Gaussians of codebooks that were not looked at since. `reset` clears all three, the last by a short fixed noise that
+Gaussians of codebooks that were not looked at since. `forget` clears all three, the last by a short fixed noise that
 visits every codebook, so that a result depends on its own audio only.
 """
 
@@ -73,7 +73,7 @@ class GuardedDecoder:
             raise AcousticModelError(f"PocketSphinx cannot load the model: {error}") from error
         self._cmn_init = cmn_init
         self._state = _State.IDLE
-        self._bytes_in = 0
+        self._clean = False
         self._search = ""
         self._words: set[str] = set()
 
@@ -128,24 +128,31 @@ class GuardedDecoder:
 
     # --- utterances ----------------------------------------------------------------------------------------------
 
-    def reset(self, cmn: str = "") -> None:
-        """Forget every utterance before; the cepstral mean starts from `cmn`, or where empty from the model's own."""
-        self._require(_State.IDLE, _State.ENDED)
+    def forget(self) -> None:
+        """Forget every utterance before: after a recognition, when nobody waits for it (some 10 ms)."""
+        self.abandon()
+        if self._clean:
+            return
         self._decoder.reinit_feat()
         self._decoder.set_cmn(self._cmn_init)
         self._decoder.start_utt()
         self._decoder.process_raw(_PRIMER)
         self._decoder.end_utt()
         self._decoder.reinit_feat()
-        self._decoder.set_cmn(cmn or self._cmn_init)
         self._state = _State.IDLE
+        self._clean = True
+
+    def prepare(self, cmn: str) -> None:
+        """Get ready for a new caller: the cepstral mean starts from `cmn`, or where empty from the model's own."""
+        self.forget()
+        self._decoder.set_cmn(cmn or self._cmn_init)
 
     def start(self) -> None:
         """Begin an utterance."""
         self._require(_State.IDLE, _State.ENDED)
         self._decoder.start_utt()
         self._state = _State.UTTERANCE
-        self._bytes_in = 0
+        self._clean = False
 
     def process(self, pcm: bytes) -> None:
         """Decode whole samples; results depend on the block size, which the caller keeps constant."""
@@ -154,7 +161,6 @@ class GuardedDecoder:
             raise LocalProtocolError("half a sample was given to the decoder")
         if pcm:
             self._decoder.process_raw(pcm)
-            self._bytes_in += len(pcm)
 
     def end(self) -> None:
         """End the utterance."""
@@ -168,7 +174,7 @@ class GuardedDecoder:
             self.end()
 
     def cmn(self) -> str:
-        """Return the cepstral mean as it is now, for `reset` of a later recognition of the same speaker."""
+        """Return the cepstral mean as it is now, for `prepare` of a later recognition of the same speaker."""
         return str(self._decoder.get_cmn(False))
 
     # --- results -------------------------------------------------------------------------------------------------

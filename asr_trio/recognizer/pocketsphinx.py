@@ -56,7 +56,7 @@ class PocketSphinxEngine:
         if files.lm is not None:
             options = {"lm": files.lm, **PROFILES[settings.profile]}
             self._free = _decoder(files, settings, options, dictionary=True)
-            self._free.reset()
+            self._free.forget()
 
     def open(self, model: LanguageModel, settings: DecoderSettings, channel_state: bytes) -> Recognition:
         """Get ready to decode segments with this model."""
@@ -92,7 +92,7 @@ class _PocketSphinxRecognition:
         self._lm = lm
         self._settings = settings
         self._start_s = 0.0
-        decoder.reset(cmn)
+        decoder.prepare(cmn)
 
     def start_segment(self, start_s: float) -> None:
         self._start_s = start_s
@@ -105,7 +105,7 @@ class _PocketSphinxRecognition:
         return self._decoder.cmn().encode("ascii")
 
     def close(self) -> None:
-        self._decoder.abandon()
+        self._decoder.forget()
 
     def _word_segments(self) -> list[Segment]:
         return [segment for segment in self._decoder.segments() if not is_filler(segment.word)]

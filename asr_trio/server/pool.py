@@ -304,7 +304,6 @@ class WorkerPool:
                         if worker.is_alive():
                             return worker
                         await self._discard(worker)
-                    self._idle_came = trio.Event()
                     self._wanted_changed.set()
                     await self._idle_came.wait()
         except trio.TooSlowError as error:
@@ -316,18 +315,20 @@ class WorkerPool:
         if worker.usable:
             with contextlib.suppress(errors.RecognizerError):
                 await worker.close()
-        # After a burst as many stay as are at work, so that the next burst finds them, and no more for long.
+        # After a burst as many stay as are at work, so that the next burst finds them, and no more for long. The double
+        # is room for the one that came back and the one that took its place meanwhile.
         if not worker.usable or worker.recycle:
             self.restarts["recycled" if worker.recycle else "cut"] += 1
             await self._discard(worker)
-        elif len(self._idle) >= max(self.settings.workers_idle, self.workers_leased):
+        elif len(self._idle) >= 2 * self.settings.workers_idle + self.workers_leased:
             await self._discard(worker)
         else:
             self._add_idle(worker)
 
     def _add_idle(self, worker: Worker) -> None:
         self._idle.append(worker)
-        self._idle_came.set()
+        came, self._idle_came = self._idle_came, trio.Event()
+        came.set()
 
     async def _discard(self, worker: Worker) -> None:
         worker.kill_channel()
@@ -386,7 +387,6 @@ class WorkerPool:
                 nursery.start_soon(self._keep_idle_workers)
                 nursery.start_soon(self._listen, control)
                 while len(self._idle) < self.settings.workers_idle:
-                    self._idle_came = trio.Event()
                     await self._idle_came.wait()
                 if not started:
                     started = True

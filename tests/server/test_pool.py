@@ -1,0 +1,193 @@
+# ruff: noqa: ASYNC110, PT012 - states of foreign processes can only be polled, and a lease is a block
+"""The pool with real processes and real decoders; only the silence of a stopped one is made short by settings."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+
+from asr_trio import errors
+from asr_trio.config import ModelSettings, RecognizerSettings
+from asr_trio.recognizer import base
+from asr_trio.server.pool import Worker, WorkerPool
+
+SECOND = bytes(2 * base.SAMPLE_RATE_HZ)
+SETTINGS = base.DecoderSettings()
+
+
+@asynccontextmanager
+async def running_pool(**settings: object) -> AsyncIterator[WorkerPool]:
+    async with trio.open_nursery() as nursery:
+        pool = WorkerPool(RecognizerSettings(workers_idle=1, **settings))
+        await nursery.start(pool.run)
+        yield pool
+        nursery.cancel_scope.cancel()
+
+
+def general(pool: WorkerPool) -> tuple[base.LanguageModel, ...]:
+    return (pool.registry.statistical("builtin:slm/general"),)
+
+
+async def recognize(worker: Worker, pool: WorkerPool, pcm: bytes) -> base.Final:
+    await worker.open(general(pool), SETTINGS)
+    await worker.start_segment(0.0)
+    await worker.send_audio(pcm)
+    await worker.end_segment(len(pcm) / 32000)
+    final = await worker.receive()
+    assert isinstance(final, base.Final)
+    return final
+
+
+async def test_lease_gives_back_a_reset_worker() -> None:
+    async with running_pool() as pool:
+        assert pool.ready
+        for _ in range(3):
+            async with pool.lease(10.0) as worker:
+                assert (pool.workers_leased, pool.cost_units_used) == (1, 10.0)
+                final = await recognize(worker, pool, SECOND)
+                assert final.alternatives == ()
+        assert (pool.workers_leased, pool.cost_units_used, +pool.restarts) == (0, 0.0, {})
+
+
+async def test_killed_worker_is_a_typed_error_and_is_replaced() -> None:
+    async with running_pool() as pool:
+        with pytest.raises(errors.WorkerDiedError):
+            async with pool.lease(1.0) as worker:
+                await worker.open(general(pool), SETTINGS)
+                await worker.start_segment(0.0)
+                os.kill(worker.pid, signal.SIGKILL)
+                await worker.receive()
+        async with pool.lease(1.0) as other:
+            assert other.pid != worker.pid
+            await recognize(other, pool, SECOND)
+        assert pool.restarts["died"] == 1
+
+
+async def test_stopped_worker_is_killed_within_the_bound() -> None:
+    async with running_pool(hang_timeout_s=0.2) as pool:
+        with pytest.raises(errors.WorkerTimeoutError):
+            async with pool.lease(1.0) as worker:
+                await worker.open(general(pool), SETTINGS)
+                await worker.start_segment(0.0)
+                os.kill(worker.pid, signal.SIGSTOP)
+                await worker.send_audio(SECOND)
+                await worker.receive()
+        await ended(worker.pid)
+        assert pool.restarts["hung"] == 1
+
+
+async def test_idle_worker_that_dies_is_replaced() -> None:
+    async with running_pool() as pool:
+        async with pool.lease(1.0) as worker:
+            pass
+        os.kill(worker.pid, signal.SIGKILL)
+        await ended(worker.pid)
+        async with pool.lease(1.0) as other:
+            await recognize(other, pool, SECOND)
+
+
+async def test_killed_fork_server_is_restarted_and_its_workers_end() -> None:
+    async with running_pool() as pool:
+        async with pool.lease(1.0) as worker:
+            fork_server = parent_of(worker.pid)
+            os.kill(fork_server, signal.SIGKILL)
+            await ended(worker.pid)
+        async with pool.lease(1.0) as other:
+            await recognize(other, pool, SECOND)
+        assert pool.restarts["fork server"] == 1
+
+
+async def test_stopped_fork_server_is_replaced_after_its_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asr_trio.server.pool.SPAWN_TIMEOUT_S", 3.0)
+    async with running_pool(recycle_recognitions=1) as pool:
+        async with pool.lease(1.0) as worker:
+            os.kill(parent_of(worker.pid), signal.SIGSTOP)
+            await recognize(worker, pool, SECOND)
+        with trio.fail_after(20):
+            while not pool.restarts["fork server"] or not pool.ready:
+                await trio.sleep(0.05)
+        async with pool.lease(1.0) as other:
+            await recognize(other, pool, SECOND)
+
+
+async def test_admission_refuses_at_once_by_cost_and_by_count() -> None:
+    async with running_pool(cost_units=10.0, workers=2) as pool, pool.lease(6.0):
+        with pytest.raises(errors.BusyError):
+            async with pool.lease(6.0):
+                pass
+        async with pool.lease(4.0):
+            with pytest.raises(errors.BusyError):
+                async with pool.lease(0.0):
+                    pass
+
+
+async def test_one_recognition_is_admitted_whatever_it_costs() -> None:
+    async with running_pool(cost_units=1.0) as pool, pool.lease(50.0) as worker:
+        assert worker.usable
+
+
+async def test_worker_is_recycled_after_its_count() -> None:
+    async with running_pool(recycle_recognitions=1) as pool:
+        pids = set()
+        for _ in range(3):
+            async with pool.lease(1.0) as worker:
+                pids.add(worker.pid)
+                await recognize(worker, pool, SECOND)
+        assert len(pids) == 3
+        assert pool.restarts["recycled"] == 3
+
+
+async def test_errors_of_the_engine_keep_the_worker() -> None:
+    async with running_pool() as pool, pool.lease(1.0) as worker:
+        with pytest.raises(errors.LanguageModelNotFoundError):
+            await worker.open((base.StatisticalModel(name="nope", lm="builtin:slm/nope"),), SETTINGS)
+        await worker.close()
+        assert (await recognize(worker, pool, SECOND)).alternatives == ()
+
+
+async def test_cancelled_lease_replaces_nothing_that_still_works() -> None:
+    async with running_pool() as pool:
+        with trio.move_on_after(0.05):
+            async with pool.lease(1.0) as worker:
+                await worker.open(general(pool), SETTINGS)
+                await trio.sleep_forever()
+        assert worker.usable
+        assert (pool.workers_leased, pool.cost_units_used) == (0, 0.0)
+
+
+async def test_missing_model_is_told_by_the_start() -> None:
+    models = {"general": ModelSettings(acoustic="/nonexistent")}
+    with pytest.RaisesGroup(errors.AcousticModelError, flatten_subgroups=True):
+        async with running_pool(models=models):
+            pass
+
+
+async def test_nothing_outlives_the_pool() -> None:
+    async with running_pool() as pool, pool.lease(1.0) as worker:
+        fork_server = parent_of(worker.pid)
+    await ended(worker.pid)
+    await ended(fork_server)
+
+
+async def ended(pid: int) -> None:
+    with trio.fail_after(5):
+        while state_of(pid)[0] not in "Z-":
+            await trio.sleep(0.01)
+
+
+def parent_of(pid: int) -> int:
+    return int(state_of(pid)[1])
+
+
+def state_of(pid: int) -> list[str]:
+    """Return the fields of a process from its state letter on; "-" for one that is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return ["-", "0"]
