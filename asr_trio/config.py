@@ -130,6 +130,23 @@ class LanguageModelSettings(Section):
     default_language: str = "en-US"
 
 
+class QuotaSettings(Section):
+    """Session licences shared with other nodes through Redis; each node alone where no URL is given."""
+
+    redis_url: str = ""
+    key: str = "asr-trio:sessions"
+    sessions: PositiveInt = 2048
+    """Sessions on all nodes together."""
+    lease_s: PositiveFloat = 10.0
+    """What a dead node held comes free after this."""
+    renew_s: PositiveFloat = 3.0
+    """Three renewals fit into a lease: two may be lost."""
+    answer_timeout_s: PositiveFloat = 1.0
+    """Redis answers in a millisecond; a client that opens a session should not wait longer than this for it."""
+    when_down: Literal["open", "closed"] = "open"
+    """Where Redis does not answer: let sessions in on the node's own limit, or refuse them."""
+
+
 class AuthSettings(Section):
     """HTTP Basic on the upgrade request; open where no file is given."""
 
@@ -169,6 +186,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     recognizer: RecognizerSettings = RecognizerSettings()
     language_models: LanguageModelSettings = LanguageModelSettings()
+    quota: QuotaSettings = QuotaSettings()
     auth: AuthSettings = AuthSettings()
     tls: TlsSettings = TlsSettings()
     log: LogSettings = LogSettings()

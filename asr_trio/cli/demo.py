@@ -40,8 +40,8 @@ async def _demo(file: Path | None, lm: str, url: str | None) -> int:
         display.line("fetching a recording (once) ...")
         sample = await trio.to_thread.run_sync(recording.find)
     display.line(f"audio            {sample.path.name}: {sample.origin}")
-    async with server(url) as connect, connect() as session:
-        display.line(f"server           {session.url}")
+    async with server(url) as target, target.connect() as session:
+        display.line(f"server           {target.url}")
         results = await show(
             session,
             _paced(sample.path),

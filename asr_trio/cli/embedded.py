@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
+import msgspec
 import trio
 
 from asr_trio import client, config
 from asr_trio.server import app as server_app
 
-Connect: TypeAlias = Callable[[], AbstractAsyncContextManager[client.Session]]
+
+class Server(msgspec.Struct, frozen=True):
+    """Where a server is and who we are there."""
+
+    url: str
+    user: str | None = None
+    password: str | None = None
+
+    def connect(self) -> AbstractAsyncContextManager[client.Session]:
+        """Open a session."""
+        return client.connect(self.url, user=self.user, password=self.password)
 
 
 @asynccontextmanager
-async def server(url: str | None, user: str | None = None, password: str | None = None) -> AsyncIterator[Connect]:
-    """Yield what opens a session on the server at `url`, or on one that is started here and ended afterwards."""
+async def server(url: str | None, user: str | None = None, password: str | None = None) -> AsyncIterator[Server]:
+    """Yield the server at `url`, or one that is started here and ended afterwards."""
     if url is not None:
-        yield partial(client.connect, url, user=user, password=password)
+        yield Server(url, user, password)
         return
     settings = config.load(
         server={"host": "127.0.0.1", "port": 0, "http_enabled": False},
@@ -30,7 +39,7 @@ async def server(url: str | None, user: str | None = None, password: str | None 
     )
     async with trio.open_nursery() as nursery:
         addresses = await nursery.start(server_app.serve, settings)
-        yield partial(client.connect, f"ws://127.0.0.1:{addresses.ws_port}/asr-server/asr")
+        yield Server(f"ws://127.0.0.1:{addresses.ws_port}/asr-server/asr")
         nursery.cancel_scope.cancel()
 
 

@@ -45,7 +45,7 @@ def listen(
 
     async def run() -> int:
         display = Display()
-        async with server(url, user, password) as connect, connect() as session:
+        async with server(url, user, password) as target, target.connect() as session:
             display.line("speak; Ctrl-C ends")
             results = await show(
                 session, _microphone(device), display, lm=models, parameters=parameters, content_type="audio/raw"

@@ -23,7 +23,7 @@ from rich.progress import (
 
 from asr_trio import client
 from asr_trio.cli import formats
-from asr_trio.cli.embedded import Connect, language_models, server
+from asr_trio.cli.embedded import Server, language_models, server
 from asr_trio.errors import AsrError
 from asr_trio.protocol.results import SegmentResult
 
@@ -151,14 +151,14 @@ async def _transcribe(job: _Job, url: str | None, user: str | None, password: st
         disable=not sys.stderr.isatty(),
     )
     with progress:
-        async with server(url, user, password) as connect, trio.open_nursery() as nursery:
+        async with server(url, user, password) as target, trio.open_nursery() as nursery:
             finished = {path: trio.Event() for path in job.files}
 
             async def one(path: Path) -> None:
                 async with limiter:
                     task = progress.add_task(path.name, total=job.files[path])
                     try:
-                        job.results[path] = await _recognize(job, path, connect, partial(progress.advance, task))
+                        job.results[path] = await _recognize(job, path, target, partial(progress.advance, task))
                     except (AsrError, OSError) as error:
                         job.failures[path] = str(error)
                     finally:
@@ -176,8 +176,8 @@ async def _transcribe(job: _Job, url: str | None, user: str | None, password: st
     return job.exit_code
 
 
-async def _recognize(job: _Job, path: Path, connect: Connect, advance: Callable[[float], None]) -> list[SegmentResult]:
-    async with connect() as session:
+async def _recognize(job: _Job, path: Path, target: Server, advance: Callable[[float], None]) -> list[SegmentResult]:
+    async with target.connect() as session:
         return [
             event.result
             async for event in session.recognize(
