@@ -76,10 +76,14 @@ class OpenRecognition(_Value, frozen=True, kw_only=True):
 
 
 class PushAudio(_Value, frozen=True, kw_only=True):
-    """Hand audio to the running recognition, as it came; `last` says that no more will come."""
+    """Hand audio to the running recognition, as it came; `last` says that no more will come.
+
+    `content_type` is the packet's own; only that of the first packet of a recognition counts.
+    """
 
     audio: bytes
     last: bool
+    content_type: str | None = None
 
 
 class StopRecognition(_Value, frozen=True, kw_only=True):
