@@ -58,8 +58,8 @@ def main(arguments: list[str] | None = None) -> None:
         interrupted = expected.subgroup(KeyboardInterrupt) is not None
         if interrupted:
             sys.exit(130)
-        for error in _leaves(expected):
-            _tell(error)
+        for leaf in _leaves(expected):
+            _tell(leaf)
         sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from asr_trio import config
 from asr_trio.server import app as server_app
+from asr_trio.server.notify import keep_watchdog, notify
 
 
 def serve(
@@ -32,8 +33,7 @@ def serve(
 
 def _overrides(*, host: str | None, port: int | None, http_port: int | None, log_level: str | None) -> dict[str, Any]:
     server = {"host": host, "http_host": host, "port": port, "http_port": http_port}
-    log = {"level": log_level}
-    sections = {"server": server, "log": log}
+    sections: dict[str, dict[str, Any]] = {"server": server, "log": {"level": log_level}}
     chosen = {name: {key: value for key, value in keys.items() if value is not None} for name, keys in sections.items()}
     return {name: keys for name, keys in chosen.items() if keys}
 
@@ -41,4 +41,6 @@ def _overrides(*, host: str | None, port: int | None, http_port: int | None, log
 async def _serve(settings: config.Settings) -> None:
     async with trio.open_nursery() as nursery:
         addresses = await nursery.start(server_app.serve, settings)
+        nursery.start_soon(keep_watchdog)
+        await notify("READY=1")
         print(f"asr-trio is ready: {addresses}", file=sys.stderr, flush=True)
