@@ -39,8 +39,10 @@ def _overrides(*, host: str | None, port: int | None, http_port: int | None, log
 
 
 async def _serve(settings: config.Settings) -> None:
-    async with trio.open_nursery() as nursery:
-        addresses = await nursery.start(server_app.serve, settings)
-        nursery.start_soon(keep_watchdog)
-        await notify("READY=1")
-        print(f"asr-trio is ready: {addresses}", file=sys.stderr, flush=True)
+    async with trio.open_nursery() as companions:
+        async with trio.open_nursery() as nursery:
+            addresses = await nursery.start(server_app.serve, settings)
+            companions.start_soon(keep_watchdog)
+            await notify("READY=1")
+            print(f"asr-trio is ready: {addresses}", file=sys.stderr, flush=True)
+        companions.cancel_scope.cancel()
