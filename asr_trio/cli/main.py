@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "demo": ("asr_trio.cli.demo:demo", "Start a server and stream a real recording through it at live pace."),
     "users": ("asr_trio.cli.users:app", "Keep the password file of HTTP Basic authentication."),
     "config": ("asr_trio.cli.configuration:app", "Check and show the configuration."),
+    "bench": ("asr_trio.cli.bench:app", "Measure latency and capacity."),
 }
 
 app = App(

@@ -1,0 +1,279 @@
+"""Capacity: how many live callers one machine serves, against bare PocketSphinx decoders in the same run.
+
+    python benchmarks/bench_capacity.py [--data ../shared/data] [--seconds 20] [--only digits] [--json FILE]
+
+For every load both sides run one after the other: our server (a process of its own, callers over real sockets at live
+pace) and the bound (`bare_pocketsphinx`: the same speech, options and pace, one process a core). The latency of both
+runs from the moment at which the audio that shows the end of speech is due, to the result. Capacity is the largest load
+whose 95th percentile is at most 300 ms and which loses nothing. The generator's own processor time is part of the
+machine's and is printed; nothing is subtracted for it.
+
+Workloads: `digits` (strings of spoken digits, 8 kHz, a ten-word loop given inline) and `free` (read sentences at
+16 kHz, free speech). Without the data the recording of `asr-trio demo` is the only one, for `free`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import os
+import platform
+import subprocess
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import trio
+from bare_pocketsphinx import Step, Workload, cost, live
+
+from asr_trio.audio.container import AudioFormat, Encoding
+from asr_trio.audio.frontend import EndpointerSettings, Frontend, SpeechAudio, SpeechEnd
+from asr_trio.cli import recording
+from asr_trio.cli.bench import FINAL_LIMIT_MS, LocalServer, local_server, percentile, read_utterance
+from asr_trio.client import load
+from asr_trio.config import ModelSettings
+from asr_trio.recognizer.models import model_files
+from asr_trio.recognizer.pocketsphinx import CMN_INIT, GRAMMAR_OPTIONS, PROFILES
+
+PACKET_MS = 100
+RAMP_S = 4.0
+UTTERANCES = 12
+LEVELS = (0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+"""Shares of the load at which bare decoders would need all processors."""
+HERE = Path(__file__).parent
+
+DIGITS = {
+    "zero": "Z IH R OW", "oh": "OW", "one": "W AH N", "two": "T UW", "three": "TH R IY", "four": "F AO R",
+    "five": "F AY V", "six": "S IH K S", "seven": "S EH V AH N", "eight": "EY T", "nine": "N AY N",
+}  # fmt: skip
+JSGF = f"#JSGF V1.0;\ngrammar digits;\npublic <digits> = ({' | '.join(DIGITS)})+;\n"
+
+
+def steps(utterance: load.Utterance) -> list[Step]:
+    """Return what each packet of the utterance gives to a decoder, up to the one that shows the end of speech."""
+    frontend = Frontend(
+        AudioFormat(encoding=Encoding.PCM_S16, sample_rate_hz=utterance.sample_rate_hz, channels=1),
+        EndpointerSettings(),
+    )
+    size = utterance.sample_rate_hz * PACKET_MS // 1000 * 2
+    audio = utterance.pcm + bytes(2 * round(load.TAIL_S * utterance.sample_rate_hz))
+    found: list[Step] = []
+    for at in range(0, len(audio), size):
+        events = frontend.process(audio[at : at + size])
+        pcm = b"".join(event.pcm for event in events if isinstance(event, SpeechAudio))
+        ends = any(isinstance(event, SpeechEnd) for event in events)
+        found.append(Step(pcm, ends))
+        if ends:
+            return found
+    raise ValueError("no end of speech")
+
+
+def prepare(utterances: list[load.Utterance], **more: Any) -> tuple[list[load.Utterance], Workload]:
+    """Return the utterances, latency counted from the packet that ends the speech, and the same for bare decoders."""
+    cut = [steps(utterance) for utterance in utterances]
+    timed = [
+        load.Utterance(one.pcm, one.sample_rate_hz, len(packets) * PACKET_MS / 1000, one.text)
+        for one, packets in zip(utterances, cut, strict=True)
+    ]
+    return timed, Workload(utterances=cut, packet_s=PACKET_MS / 1000, **more)
+
+
+def workloads(data: Path) -> dict[str, tuple[list[load.Utterance], Workload, dict[str, Any]]]:
+    """Return utterances, bare workload and request of each workload that can be had."""
+    settings = ModelSettings()
+    files = model_files("general", settings)
+    common = {"hmm": files.acoustic, "dict": None, "lm": None, "cmninit": CMN_INIT}
+    found: dict[str, tuple[list[load.Utterance], Workload, dict[str, Any]]] = {}
+    strings = data / "digits_fsdd" / "strings.tsv"
+    if strings.is_file():
+        with strings.open(encoding="utf-8") as table:
+            rows = list(csv.DictReader(table, delimiter="\t"))[:UTTERANCES]
+        spoken = [read_utterance(strings.parent / row["path"], row["transcript"]) for row in rows]
+        timed, bare = prepare(spoken, options=common | GRAMMAR_OPTIONS, words=DIGITS, grammar=JSGF)
+        found["digits"] = (timed, bare, {"body": JSGF.encode(), "content_type": "application/srgs"})
+    free = data / "free" / "refs.tsv"
+    if free.is_file():
+        spoken = sentences(free)
+    else:
+        sample = recording.find()
+        spoken = [read_utterance(sample.path, sample.transcript)]
+    options = common | {"dict": files.dictionary, "lm": files.lm} | PROFILES[settings.profile]
+    timed, bare = prepare(spoken, options=options)
+    found["free"] = (timed, bare, {"body": b"builtin:slm/general", "content_type": "text/uri-list"})
+    return found
+
+
+def sentences(table: Path) -> list[load.Utterance]:
+    """Return read sentences of 3 to 9 s."""
+    import soundfile
+
+    found: list[load.Utterance] = []
+    with table.open(encoding="utf-8") as stream:
+        for row in csv.DictReader(stream, delimiter="\t"):
+            samples, rate = soundfile.read(table.parent / row["path"], dtype="int16")
+            if 3 <= len(samples) / rate <= 9 and rate == 16_000:
+                found.append(load.Utterance(samples.tobytes(), rate, 0.0, row["transcript"]))
+            if len(found) == UTTERANCES:
+                break
+    return found
+
+
+def cpu_seconds(root: int) -> dict[str, float]:
+    """Return the processor time of a process and of its descendants, living and waited for (Linux; NaN elsewhere)."""
+    if not Path("/proc/self/stat").exists():
+        return {"server": math.nan, "workers": math.nan}
+    tick_s = 1 / os.sysconf("SC_CLK_TCK")
+    parents: dict[int, int] = {}
+    times: dict[int, float] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        pid = int(stat.parent.name)
+        parents[pid] = int(fields[1])
+        own = sum(map(int, fields[11:13]))
+        times[pid] = tick_s * (own if pid == root else own + sum(map(int, fields[13:15])))
+
+    def is_below(pid: int) -> bool:
+        while pid > 1:
+            pid = parents.get(pid, 0)
+            if pid == root:
+                return True
+        return False
+
+    return {"server": times.get(root, math.nan), "workers": sum(value for pid, value in times.items() if is_below(pid))}
+
+
+async def ours(server: LocalServer, plan: load.Plan, streams: int, seconds: float) -> dict[str, Any]:
+    before, own, began_s = cpu_seconds(server.pid), time.process_time(), time.monotonic()
+    seen = await load.run(plan, streams=streams, duration_s=seconds, ramp_s=RAMP_S)
+    wall_s = time.monotonic() - began_s
+    after = cpu_seconds(server.pid)
+    lags = [one.speech_to_result_ms for one in seen if not math.isnan(one.speech_to_result_ms)]
+    finals = [one.final_ms for one in seen if not math.isnan(one.final_ms)]
+    return {
+        "recognitions": len(seen),
+        "lost": len(seen) - len(lags),
+        "p50_ms": percentile(lags, 50),
+        "p95_ms": percentile(lags, 95),
+        "final_p50_ms": percentile(finals, 50),
+        "final_p95_ms": percentile(finals, 95),
+        "start_p95_ms": percentile([one.start_ms for one in seen], 95),
+        "right": sum(one.text == one.expected for one in seen) / max(1, len(seen)),
+        "cores": {name: (after[name] - before[name]) / wall_s for name in before}
+        | {"generator": (time.process_time() - own) / wall_s},
+    }
+
+
+def bound(workload: Workload, streams: int, processes: int, seconds: float) -> dict[str, Any]:
+    began_s = time.monotonic()
+    seen = live(workload, streams=streams, processes=processes, duration_s=seconds, ramp_s=RAMP_S)
+    lags = seen["latencies_ms"]
+    return {
+        "recognitions": len(lags),
+        "p50_ms": percentile(lags, 50),
+        "p95_ms": percentile(lags, 95),
+        "cores": seen["cpu_s"] / (time.monotonic() - began_s),
+    }
+
+
+def holds(row: dict[str, Any]) -> bool:
+    return row["recognitions"] > 0 and not row.get("lost") and row["p95_ms"] <= FINAL_LIMIT_MS
+
+
+def capacity(rows: list[dict[str, Any]], side: str) -> int:
+    """Return the largest load up to which everything held."""
+    found = 0
+    for row in rows:
+        if not holds(row[side]):
+            break
+        found = row["streams"]
+    return found
+
+
+async def measure(
+    name: str, timed: list[load.Utterance], bare: Workload, request: dict[str, Any], seconds: float
+) -> dict[str, Any]:
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = await trio.to_thread.run_sync(cost, bare)
+    full = processors / share
+    print(f"\n{name}: a bare decoder needs {1000 * share:.1f} ms CPU per second of live audio,", end=" ")
+    print(f"so {processors} processors carry {full:.0f} streams at most")
+    rows: list[dict[str, Any]] = []
+    async with local_server() as server:
+        plan = load.Plan.for_url(server.url, timed, packet_ms=PACKET_MS, **request)
+        await load.run(plan, streams=2, duration_s=2, ramp_s=1)  # warm
+        for level in LEVELS:
+            streams = max(1, round(level * full))
+            row: dict[str, Any] = {"streams": streams, "level": level}
+            row["bound"] = await trio.to_thread.run_sync(
+                partial(bound, bare, streams, processors, seconds), abandon_on_cancel=False
+            )
+            row["ours"] = await ours(server, plan, streams, seconds)
+            rows.append(row)
+            show(row)
+            if not holds(row["bound"]) and not holds(row["ours"]):
+                break
+    result = {
+        "workload": name,
+        "bare_cpu_ms_per_audio_s": 1000 * share,
+        "capacity": capacity(rows, "ours"),
+        "capacity_bound": capacity(rows, "bound"),
+        "rows": rows,
+    }
+    if result["capacity_bound"]:
+        ratio = result["capacity"] / result["capacity_bound"]
+        print(f"{name}: {result['capacity']} streams, bare decoders {result['capacity_bound']}: {ratio:.2f}")
+    return result
+
+
+def show(row: dict[str, Any]) -> None:
+    mine, bare = row["ours"], row["bound"]
+    cores = mine["cores"]
+    print(
+        f"  {row['streams']:4d} streams  ours p50 {mine['p50_ms']:7.1f} p95 {mine['p95_ms']:7.1f} ms"
+        f"  (after END_OF_SPEECH p95 {mine['final_p95_ms']:7.1f})  lost {mine['lost']}  right {mine['right']:.0%}"
+        f"  cores: server {cores['server']:.2f} workers {cores['workers']:.2f} generator {cores['generator']:.2f}"
+        f"  |  bare p50 {bare['p50_ms']:7.1f} p95 {bare['p95_ms']:7.1f} ms  cores {bare['cores']:.2f}",
+        flush=True,
+    )
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures depend on."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False)
+    model = ""
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "")
+    return {
+        "commit": commit.stdout.strip(),
+        "processor": model,
+        "processors": os.cpu_count(),
+        "load_before": os.getloadavg()[0],
+        "python": platform.python_version(),
+        "system": platform.platform(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--only")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    report: dict[str, Any] = {"benchmark": "capacity", "machine": machine(), "limit_ms": FINAL_LIMIT_MS, "results": []}
+    for name, (timed, bare, request) in workloads(arguments.data).items():
+        if arguments.only in (None, name):
+            report["results"].append(trio.run(measure, name, timed, bare, request, arguments.seconds))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
