@@ -383,7 +383,8 @@ REGISTRY: Final[Mapping[str, Parameter]] = {
 _SPELLINGS: Final[Mapping[str, str]] = {name.lower(): name for parameter in PARAMETERS for name in parameter.names}
 _TRUE_WORDS: Final = frozenset(("1", "yes", "true", "on"))
 _FALSE_WORDS: Final = frozenset(("0", "no", "false", "off"))
-_NOT_SET: Final = frozenset(("", "none", "null"))
+# In this very case: "None" is Python's, "NONE" a word detail.
+_NOT_SET: Final = frozenset(("", "None", "null"))
 
 
 def parse_bool(text: str) -> bool:
@@ -454,7 +455,7 @@ def update(
         if parameter is None:
             refused[name] = UNKNOWN_PARAMETER
             continue
-        if text.lower() in _NOT_SET:
+        if text in _NOT_SET:
             continue
         try:
             value = _parse_value(parameter, text)

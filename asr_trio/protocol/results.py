@@ -54,6 +54,8 @@ class SegmentResult(msgspec.Struct, frozen=True, kw_only=True):
         final_result: False only for partial results.
         start_time: start of the segment, margins included.
         end_time: its end, margins included.
+        error_code: for FAILURE: what went wrong, as in the ``Error-Code`` header of a RESPONSE; "" is left out.
+        message: the same for people.
     """
 
     result_status: ResultStatus
@@ -63,6 +65,8 @@ class SegmentResult(msgspec.Struct, frozen=True, kw_only=True):
     final_result: bool = True
     start_time: float = 0.0
     end_time: float = 0.0
+    error_code: str = ""
+    message: str = ""
 
 
 # --- the document on the wire -----------------------------------------------------------------------------------
@@ -74,7 +78,7 @@ _TIME_DIGITS: Final = 3
 
 
 def _scalars(result: SegmentResult) -> dict[str, Any]:
-    return {
+    scalars: dict[str, Any] = {
         "segment_index": result.segment_index,
         "last_segment": result.last_segment,
         "final_result": result.final_result,
@@ -82,6 +86,9 @@ def _scalars(result: SegmentResult) -> dict[str, Any]:
         "end_time": _seconds(result.end_time),
         "result_status": str(result.result_status),
     }
+    if result.error_code:
+        scalars |= {"error_code": result.error_code, "message": _plain_json(result.message)}
+    return scalars
 
 
 def _seconds(time_s: float) -> float:
@@ -220,6 +227,8 @@ class _ReadResult(msgspec.Struct):
     final_result: bool | None = None
     start_time: float | None = None
     end_time: float | None = None
+    error_code: str = ""
+    message: str = ""
 
 
 _JSON_DECODER: Final = msgspec.json.Decoder(_ReadResult)
@@ -276,6 +285,8 @@ def decode_result(content_type: str, body: bytes, default_status: ResultStatus =
         final_result=final,
         start_time=document.start_time or 0.0,
         end_time=document.end_time or 0.0,
+        error_code=document.error_code,
+        message=document.message,
     )
 
 

@@ -78,7 +78,7 @@ class OpenRecognition(_Value, frozen=True, kw_only=True):
 class PushAudio(_Value, frozen=True, kw_only=True):
     """Hand audio to the running recognition, as it came; `last` says that no more will come.
 
-    `content_type` is the packet's own; only that of the first packet of a recognition counts.
+    `content_type` is the same in all packets of a recognition: what the first one said, or else ``Media-Type``.
     """
 
     audio: bytes
@@ -87,7 +87,11 @@ class PushAudio(_Value, frozen=True, kw_only=True):
 
 
 class StopRecognition(_Value, frozen=True, kw_only=True):
-    """Give the running recognition up and free its worker; nothing that it still says is wanted."""
+    """The recognition is over: free its worker; nothing that it still says is wanted.
+
+    Comes exactly once for every OpenRecognition that was not answered by RequestFailed: after the last result, on
+    CANCEL_RECOGNITION and RELEASE_SESSION, on expiry, and when the connection is lost while it opens or runs.
+    """
 
     recognition: int
 
@@ -119,15 +123,17 @@ class LanguageModelsPrepared(_Value, frozen=True, kw_only=True):
 
 
 class RecognitionOpened(_Value, frozen=True, kw_only=True):
-    """Answer to OpenRecognition."""
+    """Answer to OpenRecognition. `language` is the tag of what will be recognised (``en-US``), for textify."""
 
     recognition: int
+    language: str = ""
 
 
 class TextInterpreted(_Value, frozen=True, kw_only=True):
     """Answer to Interpret; no alternatives means that no grammar covers the text."""
 
     alternatives: tuple[Alternative, ...]
+    language: str = ""
 
 
 class RequestFailed(_Value, frozen=True, kw_only=True):

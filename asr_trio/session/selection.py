@@ -1,0 +1,36 @@
+"""What of the decoder's hypotheses a client gets to see."""
+
+from __future__ import annotations
+
+import msgspec
+
+from asr_trio.protocol.parameters import RecognitionParameters
+from asr_trio.protocol.results import Alternative
+
+
+def select_alternatives(
+    alternatives: tuple[Alternative, ...],
+    parameters: RecognitionParameters,
+    language: str,  # noqa: ARG001 - used by textify
+    *,
+    partial: bool = False,
+) -> tuple[Alternative, ...]:
+    """Apply confidence threshold, n-best length and word details.
+
+    Args:
+        alternatives: best first.
+        parameters: those of the recognition.
+        language: tag of the language of the texts.
+        partial: only the best one, and no threshold: the score of an unfinished segment says little.
+
+    Returns:
+        Those that are left, best first; none means NO_MATCH.
+    """
+    threshold = 0 if partial else parameters.confidence_threshold
+    length = 1 if partial else parameters.max_sentences
+    chosen = [alternative for alternative in alternatives if alternative.score >= threshold][:length]
+    words_shown = {0: 0, 1: 1}.get(parameters.word_details, length)
+    return tuple(
+        alternative if index < words_shown else msgspec.structs.replace(alternative, words=())
+        for index, alternative in enumerate(chosen)
+    )

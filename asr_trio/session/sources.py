@@ -1,0 +1,109 @@
+"""What the body of a request says about language models: a list of URIs or a grammar."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from asr_trio.errors import GrammarError, LanguageModelNotFoundError, NoLanguageModelError, RemoteProtocolError
+from asr_trio.session.events import GrammarSource, LanguageModelSource, PreparedSource, UriSource
+
+URI_LIST: Final = "text/uri-list"
+PLAIN: Final = "text/plain"
+GRAMMAR_TYPES: Final = frozenset(
+    (
+        "application/srgs",
+        "application/srgs+xml",
+        "application/grammar+xml",
+        "application/xml",
+        "application/x-jsgf",
+        "text/xml",
+    )
+)
+SESSION_SCHEME: Final = "session:"
+MAX_URIS: Final = 64
+"""Each may cost a decoding graph."""
+
+_SCHEMES: Final = ("builtin:", "file:", "http:", "https:", SESSION_SCHEME)
+# What the three grammar forms begin with, after a byte order mark and blank space.
+_GRAMMAR_START: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:#ABNF|#JSGF|<)", re.IGNORECASE)
+_LINE_ENDS: Final = re.compile("[\r\n]+")
+
+
+def looks_like_grammar(body: bytes) -> bool:
+    """Tell whether a body without a telling Content-Type is a grammar rather than a list of URIs."""
+    return _GRAMMAR_START.match(body) is not None
+
+
+def is_grammar(content_type: str | None, body: bytes) -> bool:
+    """Tell a grammar from a list of URIs.
+
+    The Content-Type decides where it is one of the known ones; ``text/plain`` is what some clients write for either,
+    and Kotlin writes none, so there the body's beginning decides. A Content-ID decides nothing.
+
+    Raises:
+        RemoteProtocolError: the type is neither a list nor a grammar.
+    """
+    if content_type == URI_LIST:
+        return False
+    if content_type in GRAMMAR_TYPES:
+        return True
+    if content_type is None:
+        return looks_like_grammar(body)
+    if content_type == PLAIN:
+        # Without a single URI it is a grammar with a fault, and its author wants to know which.
+        return looks_like_grammar(body) or not parse_uris(body)
+    raise RemoteProtocolError("Content-Type is neither a URI list nor a grammar")
+
+
+def parse_uris(body: bytes) -> tuple[str, ...]:
+    """Return the URIs of a list: one a line, trimmed; comments and unknown schemes are skipped."""
+    lines = (line.strip(" \t\0\ufeff") for line in _LINE_ENDS.split(body.decode("utf-8", "replace")))
+    return tuple(line for line in lines if line.lower().startswith(_SCHEMES))
+
+
+def parse_sources(
+    content_type: str | None,
+    content_id: str | None,
+    body: bytes,
+    *,
+    aliases: Mapping[str, PreparedSource],
+    max_grammar_bytes: int,
+) -> tuple[LanguageModelSource, ...]:
+    """Read the body of DEFINE_GRAMMAR, START_RECOGNITION or INTERPRET_TEXT.
+
+    Args:
+        content_type: its type, in lower case without parameters, or None.
+        content_id: the name that a grammar is to have in results.
+        body: the body without trailing line ends.
+        aliases: what the session has defined, by name.
+        max_grammar_bytes: a longer grammar is refused.
+
+    Raises:
+        NoLanguageModelError: it names none.
+        LanguageModelNotFoundError: a ``session:`` name was never defined.
+        GrammarError: the grammar is too long.
+        RemoteProtocolError: the type is unknown.
+    """
+    if not body.strip():
+        raise NoLanguageModelError("The request names no language model")
+    if is_grammar(content_type, body):
+        if len(body) > max_grammar_bytes:
+            raise GrammarError(f"The grammar is longer than {max_grammar_bytes} bytes")
+        return (GrammarSource(text=body, content_type=content_type, lm=SESSION_SCHEME + (content_id or "inline")),)
+    uris = parse_uris(body)
+    if not uris:
+        raise NoLanguageModelError("The request names no language model that this server knows how to get")
+    if len(uris) > MAX_URIS:
+        raise NoLanguageModelError(f"The request names more than {MAX_URIS} language models")
+    return tuple(_source(uri, aliases) for uri in dict.fromkeys(uris))
+
+
+def _source(uri: str, aliases: Mapping[str, PreparedSource]) -> LanguageModelSource:
+    if not uri.lower().startswith(SESSION_SCHEME):
+        return UriSource(uri=uri)
+    alias = uri[len(SESSION_SCHEME) :]
+    if alias not in aliases:
+        raise LanguageModelNotFoundError(f"The session has no grammar named {alias}")
+    return aliases[alias]
