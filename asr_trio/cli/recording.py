@@ -111,13 +111,13 @@ def _espeak(text: str) -> tuple[bytes, int]:
     pieces: list[bytes] = []
     callback_type = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
-    @callback_type
     def collect(wave_samples: int | None, count: int, _events: int | None) -> int:
         if wave_samples and count:
             pieces.append(ctypes.string_at(wave_samples, count * 2))
         return 0
 
-    library.espeak_SetSynthCallback(collect)
+    callback = callback_type(collect)  # kept alive by this name for as long as the library may call it
+    library.espeak_SetSynthCallback(callback)
     library.espeak_SetVoiceByName(b"en-us")
     encoded = text.encode()
     # Arguments: text, its size, start, position type, end, flags (1: UTF-8), no identifier, no user data.
