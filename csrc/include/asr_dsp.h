@@ -1,0 +1,220 @@
+/* asr_dsp - a small speech front end: G.711, resampling to 16 kHz, framing, voice detection, tones, endpointing.
+ *
+ * Copyright (c) the asr-trio authors. SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Rules that hold for every object
+ *   - An object lives in memory of the caller: asr_x_size(config) says how many bytes, asr_x_init(memory, size, config)
+ *     makes the object there (memory aligned like malloc's). asr_x_create / asr_x_destroy do the same on the heap.
+ *     After init nothing allocates, locks, logs or opens.
+ *   - Configurations begin with their own size, so that later versions can grow them: fill them with asr_x_defaults().
+ *   - process() takes as much input as it has room to answer, and says how much it took and gave. What comes out does
+ *     not depend on how the input was split.
+ *   - Positions are samples at 16 kHz in the time of the input, from its first sample; filter delays are subtracted.
+ *   - Functions return ASR_OK or a negative asr_status.
+ *   - One object is used by one thread at a time; a second caller gets ASR_E_BUSY. Tables are read-only and shared.
+ */
+#ifndef ASR_DSP_H
+#define ASR_DSP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ASR_DSP_VERSION "0.1.0"
+#define ASR_RATE_HZ 16000
+#define ASR_FRAME_SAMPLES 160 /* 10 ms */
+#define ASR_MAX_CHANNELS 32
+
+typedef enum asr_status {
+    ASR_OK = 0,
+    ASR_E_ARGUMENT = -1, /* a null pointer or a value out of range */
+    ASR_E_MEMORY = -2,   /* the memory given is too small, or there is none */
+    ASR_E_RATE = -3,     /* the pair of rates is not supported */
+    ASR_E_SPACE = -4,    /* the output has no room for one step */
+    ASR_E_BUSY = -5,     /* another thread is inside this object */
+    ASR_E_STATE = -6     /* the call does not fit here: process() after flush() */
+} asr_status;
+
+/* What a status means; never null. */
+const char *asr_strerror(int status);
+const char *asr_version(void);
+
+/* ---- SIMD ---------------------------------------------------------------------------------------------------- */
+
+typedef enum asr_simd { ASR_SIMD_AUTO = 0, ASR_SIMD_SCALAR, ASR_SIMD_SSE2, ASR_SIMD_NEON, ASR_SIMD_AVX2, ASR_SIMD_AVX512 } asr_simd;
+
+/* The best level that this processor has. */
+asr_simd asr_simd_best(void);
+/* 1 when this processor and this build have the level. */
+int asr_simd_available(asr_simd level);
+
+/* ---- G.711 (ITU-T G.711, bit exact) --------------------------------------------------------------------------- */
+
+void asr_ulaw_decode(const uint8_t *in, size_t count, int16_t *out);
+void asr_alaw_decode(const uint8_t *in, size_t count, int16_t *out);
+void asr_ulaw_encode(const int16_t *in, size_t count, uint8_t *out);
+void asr_alaw_encode(const int16_t *in, size_t count, uint8_t *out);
+
+/* ---- Resampler ------------------------------------------------------------------------------------------------ */
+
+typedef enum asr_quality {
+    ASR_QUALITY_DEFAULT = 0, /* 97 dB from Nyquist on, flat to 0.90 of Nyquist: 4 ms at 48 kHz, 8 ms at 8 kHz */
+    ASR_QUALITY_FAST,        /* 60 dB, flat to 0.85, transition round Nyquist: 1 ms, 2 ms */
+    ASR_QUALITY_BEST         /* 110 dB from Nyquist on, flat to 0.93 */
+} asr_quality;
+
+typedef struct asr_resampler_table asr_resampler_table; /* coefficients of one ratio and quality; read-only */
+typedef struct asr_resampler asr_resampler;
+
+typedef struct asr_resampler_config {
+    size_t struct_size;
+    uint32_t in_rate_hz;
+    uint32_t out_rate_hz;
+    asr_quality quality;
+    asr_simd simd;
+    const asr_resampler_table *table; /* shared table of the same rates and quality, or null for one of its own */
+} asr_resampler_config;
+
+void asr_resampler_defaults(asr_resampler_config *config);
+
+/* 0 when the configuration is not valid. */
+size_t asr_resampler_table_size(const asr_resampler_config *config);
+int asr_resampler_table_init(void *memory, size_t size, const asr_resampler_config *config);
+
+size_t asr_resampler_size(const asr_resampler_config *config);
+int asr_resampler_init(void *memory, size_t size, const asr_resampler_config *config);
+asr_resampler *asr_resampler_create(const asr_resampler_config *config);
+void asr_resampler_destroy(asr_resampler *resampler);
+
+/* *in_count: samples given, then samples taken. *out_count: room, then samples made. int16 output is rounded half to
+ * even and saturated; float samples have the scale of the input. */
+int asr_resampler_process_i16(asr_resampler *resampler, const int16_t *in, size_t *in_count, int16_t *out, size_t *out_count);
+int asr_resampler_process_f32(asr_resampler *resampler, const float *in, size_t *in_count, float *out, size_t *out_count);
+/* The end of the input: makes what is still inside. Call until it makes nothing. In all ceil(samples * out / in). */
+int asr_resampler_flush_i16(asr_resampler *resampler, int16_t *out, size_t *out_count);
+int asr_resampler_flush_f32(asr_resampler *resampler, float *out, size_t *out_count);
+void asr_resampler_reset(asr_resampler *resampler);
+/* Look-ahead in seconds: how far the input must be ahead of the newest output. Output is not shifted against input. */
+double asr_resampler_delay_s(const asr_resampler *resampler);
+
+/* ---- Voice activity ------------------------------------------------------------------------------------------- */
+
+typedef enum asr_vad_mode { ASR_VAD_LEARNED = 0, ASR_VAD_ENERGY } asr_vad_mode;
+
+typedef struct asr_vad asr_vad;
+
+size_t asr_vad_size(asr_vad_mode mode);
+int asr_vad_init(void *memory, size_t size, asr_vad_mode mode);
+/* The probability of speech in the frame given asr_vad_lookahead_frames() calls ago (0 while there is none). */
+int asr_vad_process(asr_vad *vad, const int16_t frame[ASR_FRAME_SAMPLES], float *speech_probability);
+int asr_vad_lookahead_frames(const asr_vad *vad);
+void asr_vad_reset(asr_vad *vad);
+
+/* ---- Endpointer: 16 kHz audio in, segments of speech out -------------------------------------------------------- */
+
+typedef enum asr_level_mode {
+    ASR_LEVEL_OFF = 0,  /* loudness does not matter */
+    ASR_LEVEL_AUTO = 1, /* speech is louder than the background by level_threshold_percent */
+    ASR_LEVEL_FIXED = 2 /* speech is louder than level_threshold_percent */
+} asr_level_mode;
+
+typedef struct asr_endpointer_config {
+    size_t struct_size;
+    uint32_t enabled;                 /* 0: one segment from the first to the last sample */
+    uint32_t continuous;              /* 0: only the first segment */
+    uint32_t head_margin_ms;          /* kept before speech */
+    uint32_t tail_margin_ms;          /* kept after speech */
+    uint32_t wait_end_ms;             /* silence that ends a segment */
+    asr_level_mode level_mode;
+    float level_threshold_percent;    /* peak of a frame in percent of full scale */
+    uint32_t auto_level_len_ms;       /* how long the background is listened to before it counts as known */
+    uint32_t use_tone_detectors;      /* telephone tones are no speech */
+    uint32_t max_segment_duration_ms; /* 0: no limit; longer speech is cut at its quietest place */
+    uint32_t segment_overlap_ms;      /* audio that the segment after such a cut repeats */
+    asr_vad_mode vad_mode;
+} asr_endpointer_config;
+
+typedef enum asr_event_type {
+    ASR_EVENT_SPEECH_START = 1, /* start: of the segment, head margin included */
+    ASR_EVENT_SPEECH_AUDIO,     /* samples start..end lie in the output at pcm_offset */
+    ASR_EVENT_SPEECH_END,       /* end: of the segment, tail margin included; detail: asr_end_reason */
+    ASR_EVENT_DTMF              /* start..end: of the tone; detail: its character */
+} asr_event_type;
+
+typedef enum asr_end_reason { ASR_END_SILENCE = 1, ASR_END_MAX_SEGMENT, ASR_END_AUDIO } asr_end_reason;
+
+typedef struct asr_event {
+    int32_t type;
+    int32_t detail;
+    int64_t start;
+    int64_t end;
+    int64_t decided; /* how much of the input was known when this was decided */
+    size_t pcm_offset;
+} asr_event;
+
+/* Room for so many events lets every call go on. */
+#define ASR_MIN_EVENTS 32
+
+typedef struct asr_endpointer asr_endpointer;
+
+void asr_endpointer_defaults(asr_endpointer_config *config);
+size_t asr_endpointer_size(const asr_endpointer_config *config);
+int asr_endpointer_init(void *memory, size_t size, const asr_endpointer_config *config);
+asr_endpointer *asr_endpointer_create(const asr_endpointer_config *config);
+void asr_endpointer_destroy(asr_endpointer *endpointer);
+/* Room for so many output samples lets every call go on. */
+size_t asr_endpointer_output_samples(const asr_endpointer *endpointer);
+int asr_endpointer_process(asr_endpointer *endpointer, const int16_t *in, size_t *in_count, int16_t *pcm, size_t *pcm_count,
+                           asr_event *events, size_t *event_count);
+int asr_endpointer_flush(asr_endpointer *endpointer, int16_t *pcm, size_t *pcm_count, asr_event *events, size_t *event_count);
+/* Everything before this position has been decided and told. */
+int64_t asr_endpointer_position(const asr_endpointer *endpointer);
+/* Level of the last 100 ms in dB relative to a full-scale sine wave; -100 for silence. */
+float asr_endpointer_level_dbfs(const asr_endpointer *endpointer);
+
+/* ---- Front end: packets of any format in, segments of 16 kHz speech out ------------------------------------------ */
+
+typedef enum asr_encoding {
+    ASR_PCM_U8 = 1,
+    ASR_PCM_S16, /* all little-endian */
+    ASR_PCM_S24,
+    ASR_PCM_S32,
+    ASR_PCM_F32, /* full scale is 1.0 */
+    ASR_PCM_F64,
+    ASR_ALAW,
+    ASR_ULAW
+} asr_encoding;
+
+typedef struct asr_frontend_config {
+    size_t struct_size;
+    asr_encoding encoding;
+    uint32_t sample_rate_hz;
+    uint32_t channels; /* the first one is heard */
+    asr_quality quality;
+    asr_simd simd;
+    const asr_resampler_table *table; /* as in asr_resampler_config */
+    asr_endpointer_config endpointer;
+} asr_frontend_config;
+
+typedef struct asr_frontend asr_frontend;
+
+void asr_frontend_defaults(asr_frontend_config *config);
+size_t asr_frontend_size(const asr_frontend_config *config);
+int asr_frontend_init(void *memory, size_t size, const asr_frontend_config *config);
+asr_frontend *asr_frontend_create(const asr_frontend_config *config);
+void asr_frontend_destroy(asr_frontend *frontend);
+size_t asr_frontend_output_samples(const asr_frontend *frontend);
+/* *byte_count: bytes given, then bytes taken; a part of a sample is kept for the next call. */
+int asr_frontend_process(asr_frontend *frontend, const void *data, size_t *byte_count, int16_t *pcm, size_t *pcm_count,
+                         asr_event *events, size_t *event_count);
+int asr_frontend_flush(asr_frontend *frontend, int16_t *pcm, size_t *pcm_count, asr_event *events, size_t *event_count);
+int64_t asr_frontend_position(const asr_frontend *frontend);
+float asr_frontend_level_dbfs(const asr_frontend *frontend);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
