@@ -194,8 +194,8 @@ class Recognition:
             return []
         self._silence_start_s = event.end_s
         if not final:
+            # The clock waits for the segment's result: a decoder that lags holds the endpointer up.
             self._no_input_origin_s = event.end_s
-            self._start_no_input_timer(now_s)
             return []
         if not self._parameters.endpointer_enabled:
             # Without an endpointer nobody knows when speech began: the decoder's time counts from the end.
