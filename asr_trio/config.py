@@ -39,6 +39,8 @@ class ServerSettings(Section):
     http_enabled: bool = True
     paths: tuple[str, ...] = ("/asr-server/asr",)
     """Paths that serve the protocol; a trailing or doubled slash is forgiven. Empty: every path."""
+    origins: tuple[str, ...] = ()
+    """Origins of web pages that may connect besides those of the same host: ``https://app.example``, ``*`` for any."""
     drain_timeout_s: PositiveFloat = 30.0
     """After SIGTERM running recognitions may take this long; then they are cut."""
     handshake_timeout_s: PositiveFloat = 5.0
@@ -59,6 +61,8 @@ class LimitSettings(Section):
     connections_per_address: PositiveInt = 1024
     sessions: PositiveInt = 2048
     """Licences: CREATE_SESSION past it answers ERR_MAX_LICENSES."""
+    sessions_per_user: PositiveInt = 1024
+    """Of these, what one authenticated user may take."""
     message_bytes: PositiveInt = 2 * 1024 * 1024
     """The protocol's own limit on one message."""
     session_expiry_s: PositiveFloat = 60.0

@@ -41,7 +41,7 @@ def _overrides(*, host: str | None, port: int | None, http_port: int | None, log
 async def _serve(settings: config.Settings) -> None:
     async with trio.open_nursery() as companions:
         async with trio.open_nursery() as nursery:
-            addresses = await nursery.start(server_app.serve, settings)
+            addresses = await nursery.start(server_app.serve_until_signal, settings)
             companions.start_soon(keep_watchdog)
             await notify("READY=1")
             print(f"asr-trio is ready: {addresses}", file=sys.stderr, flush=True)

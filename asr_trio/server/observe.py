@@ -28,7 +28,6 @@ class Metrics:
         self.connections_refused = Counter(
             "asr_connections_refused", "Connections refused before the upgrade", ["reason"], registry=registry
         )
-        self.sessions = Gauge("asr_sessions", "Open sessions", registry=registry)
         self.sessions_limit = Gauge("asr_sessions_limit", "Sessions that may be open at once", registry=registry)
         self.recognitions_active = Gauge("asr_recognitions_active", "Running recognitions", registry=registry)
         self.recognitions = Counter(
@@ -49,7 +48,7 @@ class Metrics:
             buckets=_LATENCY_BUCKETS_S,
             registry=registry,
         )
-        self.audio_seconds = Counter("asr_audio_seconds", "Audio received", registry=registry)
+        self.audio_seconds = Counter("asr_audio_seconds", "Audio that passed the endpointer", registry=registry)
         self.decode_cpu_seconds = Counter("asr_decode_cpu_seconds", "Processor time of decoding", registry=registry)
         self.queue_seconds = Gauge("asr_queue_seconds", "Audio waiting in all recognitions", registry=registry)
         self.auth_failures = Counter("asr_auth_failures", "Wrong or missing credentials", registry=registry)

@@ -75,6 +75,7 @@ class _GuardedStream(trio.abc.Stream):
         self._meter = FrameMeter(
             message_bytes=limits.message_bytes, fragments=MESSAGE_FRAGMENTS, control_frames=CONTROL_FRAMES
         )
+        self._cut = False
         self.fault: FrameBoundError | None = None
         self.on_fault: Callable[[], None] = lambda: None
         self.last_received_s = trio.current_time()
@@ -108,11 +109,15 @@ class _GuardedStream(trio.abc.Stream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all or break the connection: half a frame is never followed by another."""
+        if self._cut:
+            raise trio.BrokenResourceError("an earlier send was cut off in the middle")
+        self._cut = True
         with trio.move_on_after(self._send_timeout_s) as scope:
             await self._stream.send_all(data)
         if scope.cancelled_caught:
             await trio.aclose_forcefully(self._stream)
             raise trio.BrokenResourceError("the peer does not read")
+        self._cut = False
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()

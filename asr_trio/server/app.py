@@ -1,0 +1,240 @@
+"""A whole server: start, listen, signals, drain.
+
+    serve ─┬─ worker pool
+           ├─ shared quota        (where one is configured)
+           ├─ HTTP port           (stays to the very end: readiness must be seen to fall)
+           ├─ loop watch
+           └─ listeners ── connections
+
+Drain: readiness falls, the listeners close, idle sessions are closed with 1001 at once and the others after their
+result; when the last has gone, or the drain time is over, everything else ends.
+"""
+
+from __future__ import annotations
+
+import functools
+import signal
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, NoReturn
+
+import msgspec
+import structlog
+import trio
+
+from asr_trio.config import Settings, TlsSettings
+from asr_trio.errors import BusyError, ConfigError
+from asr_trio.server.admission import Doorkeeper
+from asr_trio.server.connection import Connection
+from asr_trio.server.gate import ConnectionGate
+from asr_trio.server.http import serve_http
+from asr_trio.server.observe import configure_logging
+from asr_trio.server.services import Services
+from asr_trio.server.transport import Transport, TransportLimits, serve_stream
+
+_LOOP_WATCH_INTERVAL_S: Final = 0.1
+_BACKLOG: Final = 1024
+"""A burst of calls after an outage must find room while the loop is busy with handshakes."""
+
+log = structlog.get_logger(__name__)
+
+
+class Addresses(msgspec.Struct, frozen=True):
+    """Where a server listens; `http_port` is None where HTTP is off."""
+
+    ws_port: int
+    http_port: int | None
+
+    def __str__(self) -> str:
+        http = "" if self.http_port is None else f", HTTP on port {self.http_port}"
+        return f"WebSocket on port {self.ws_port}{http}"
+
+
+class Server:
+    """A running server."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Put a server together; nothing is started.
+
+        Raises:
+            ConfigError: the settings cannot be used.
+        """
+        self.services = Services(settings)
+        self._settings = settings
+        self._tls = _tls_context(settings.tls)
+        self._doorkeeper = Doorkeeper(settings, self.services.metrics)
+        self._gate = ConnectionGate(
+            connections=settings.limits.connections,
+            connections_per_address=settings.limits.connections_per_address,
+        )
+        self._limits = TransportLimits(
+            message_bytes=settings.limits.message_bytes,
+            handshake_timeout_s=settings.server.handshake_timeout_s,
+            send_timeout_s=settings.server.send_timeout_s,
+            close_timeout_s=settings.server.close_timeout_s,
+        )
+        self._connections: set[Connection] = set()
+        self._drain_wanted = trio.Event()
+
+    def drain(self) -> None:
+        """Begin to end: see the head of this module. Safe to call again."""
+        self._drain_wanted.set()
+
+    def reload(self) -> None:
+        """Read certificate and password file again; what is wrong with them leaves the old ones in force."""
+        try:
+            if self._tls is not None:
+                _load_certificate(self._tls, self._settings.tls)
+            self._doorkeeper.reload()
+            log.info("reloaded")
+        except ConfigError as error:
+            log.error("not reloaded", error=str(error))  # noqa: TRY400 - the operator's mistake needs no traceback
+
+    async def run(self, *, task_status: trio.TaskStatus[Addresses] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until drained or cancelled; started once ready.
+
+        Raises:
+            AsrError: the configured models cannot be loaded, or a port cannot be opened.
+        """
+        services = self.services
+        async with trio.open_nursery() as nursery:
+            await nursery.start(services.pool.run)
+            if services.quota is not None:
+                await nursery.start(services.quota.run)
+            http_port: int | None = None
+            if self._settings.server.http_enabled:
+                http_port = await nursery.start(serve_http, services)
+            nursery.start_soon(self._watch_loop)
+            await self._serve_websocket(http_port, task_status)
+            nursery.cancel_scope.cancel()
+
+    async def _serve_websocket(self, http_port: int | None, task_status: trio.TaskStatus[Addresses]) -> None:
+        server = self._settings.server
+        try:
+            listeners = await trio.open_tcp_listeners(server.port, host=server.host, backlog=_BACKLOG)
+        except OSError as error:
+            raise ConfigError(f"Port {server.port} of {server.host} cannot be opened: {error.strerror}") from error
+        async with trio.open_nursery() as handlers:
+            async with trio.open_nursery() as accepting:
+                accepting.start_soon(
+                    functools.partial(trio.serve_listeners, self._serve_peer, listeners, handler_nursery=handlers)
+                )
+                task_status.started(Addresses(listeners[0].socket.getsockname()[1], http_port))
+                await self._drain_wanted.wait()
+                self.services.draining = True
+                accepting.cancel_scope.cancel()
+            for listener in listeners:
+                await listener.aclose()
+            log.info("draining", connections=self._gate.open)
+            handlers.cancel_scope.deadline = trio.current_time() + server.drain_timeout_s
+            for connection in list(self._connections):
+                connection.drain()
+        log.info("drained")
+
+    # --- connections --------------------------------------------------------------------------------------------
+
+    async def _serve_peer(self, stream: trio.SocketStream) -> None:
+        address = _peer_address(stream)
+        metrics = self.services.metrics
+        try:
+            with self._gate.admit(address), metrics.connections.track_inprogress():
+                stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                await serve_stream(
+                    stream,
+                    address=address,
+                    tls=self._tls,
+                    limits=self._limits,
+                    authorize=self._doorkeeper.authorize,
+                    handler=self._converse,
+                )
+        except BusyError:
+            metrics.connections_refused.labels("limit").inc()
+        except OSError:
+            log.debug("connection vanished", address=address)
+        finally:
+            await trio.aclose_forcefully(stream)
+
+    async def _converse(self, transport: Transport) -> None:
+        connection = Connection(transport, self.services)
+        with self._registered(connection):
+            if self.services.draining:
+                connection.drain()
+            await connection.run()
+
+    @contextmanager
+    def _registered(self, connection: Connection) -> Iterator[None]:
+        self._connections.add(connection)
+        try:
+            yield
+        finally:
+            self._connections.discard(connection)
+
+    async def _watch_loop(self) -> NoReturn:
+        """Measure how late the event loop is: the one number that says whether it does too much."""
+        lag = self.services.metrics.loop_lag
+        while True:
+            due_s = trio.current_time() + _LOOP_WATCH_INTERVAL_S
+            await trio.sleep_until(due_s)
+            lag.observe(max(0.0, trio.current_time() - due_s))
+
+
+async def serve(settings: Settings, *, task_status: trio.TaskStatus[Addresses] = trio.TASK_STATUS_IGNORED) -> None:
+    """Serve until cancelled; started with the addresses once ready. Signals are the caller's.
+
+    Raises:
+        AsrError: the server cannot be started.
+    """
+    await Server(settings).run(task_status=task_status)
+
+
+async def serve_until_signal(
+    settings: Settings, *, task_status: trio.TaskStatus[Addresses] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Serve as a program of its own: log, drain on SIGTERM and SIGINT (a second one cuts short), reload on SIGHUP.
+
+    Raises:
+        AsrError: the server cannot be started.
+    """
+    configure_logging(settings.log)
+    server = Server(settings)
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def watch_signals() -> None:
+                async for number in signals:
+                    if number == signal.SIGHUP:
+                        server.reload()
+                    elif server.services.draining:
+                        nursery.cancel_scope.cancel()
+                    else:
+                        server.drain()
+
+            nursery.start_soon(watch_signals)
+            await server.run(task_status=task_status)
+            nursery.cancel_scope.cancel()
+
+
+def _peer_address(stream: trio.SocketStream) -> str:
+    try:
+        return str(stream.socket.getpeername()[0])
+    except OSError:  # reset already
+        return ""
+
+
+def _tls_context(settings: TlsSettings) -> ssl.SSLContext | None:
+    if settings.certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load_certificate(context, settings)
+    return context
+
+
+def _load_certificate(context: ssl.SSLContext, settings: TlsSettings) -> None:
+    assert settings.certificate is not None
+    try:
+        context.load_cert_chain(settings.certificate, settings.key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"tls.certificate, tls.key: {error}") from error

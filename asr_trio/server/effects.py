@@ -1,0 +1,62 @@
+"""From the language models that a session names to those that a decoder takes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from asr_trio.config import LanguageModelSettings
+from asr_trio.errors import LanguageModelNotFoundError
+from asr_trio.recognizer import base
+from asr_trio.recognizer.models import SLM_PREFIX
+from asr_trio.server.pool import WorkerPool
+from asr_trio.session.events import GrammarSource, LanguageModelSource, PreparedSource, UriSource
+
+_GRAMMAR_PREFIX: Final = "builtin:grammar/"
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """Models ready for a decoder, and the language of the first."""
+
+    models: tuple[base.LanguageModel, ...]
+    language: str
+
+
+class LanguageModels:
+    """Fetches and compiles."""
+
+    def __init__(self, settings: LanguageModelSettings, pool: WorkerPool) -> None:
+        self._settings = settings
+        self._pool = pool
+
+    async def resolve(self, sources: tuple[LanguageModelSource, ...]) -> Resolved:
+        """Return the models that `sources` name.
+
+        Raises:
+            LanguageModelError: one of them cannot be had.
+        """
+        models: list[base.LanguageModel] = []
+        for source in sources:
+            match source:
+                case PreparedSource(prepared=prepared, lm=lm):
+                    models += [msgspec.structs.replace(model, lm=lm) for model in prepared]
+                case GrammarSource(text=text, content_type=content_type, lm=lm):
+                    models.append(await self._compile(text, content_type, lm))
+                case UriSource(uri=uri):
+                    models.append(await self._named(uri))
+        return Resolved(tuple(models), self._settings.default_language)
+
+    async def _named(self, uri: str) -> base.LanguageModel:
+        if uri.startswith(SLM_PREFIX):
+            return self._pool.registry.statistical(uri)
+        if uri.startswith(_GRAMMAR_PREFIX):
+            from asr_trio.grammar import builtin
+
+            text = builtin.load(uri.removeprefix(_GRAMMAR_PREFIX), self._settings.default_language)
+            return await self._compile(text, None, uri)
+        raise LanguageModelNotFoundError(f"Language model not found, {uri}")
+
+    async def _compile(self, text: bytes, content_type: str | None, lm: str) -> base.GrammarModel:
+        compiled = await self._pool.compile(text, content_type, lm)
+        return base.GrammarModel(compiled=compiled.compiled, digest=compiled.digest, lm=lm)

@@ -1,0 +1,316 @@
+"""One recognition: audio in, endpointer inline, speech to a leased worker, hypotheses back.
+
+Two tasks live while a recognition does. One takes audio from the queue through container, front end and endpointer
+(microseconds per packet, so it runs in the event loop) and sends speech to the worker; the other takes hypotheses from
+the worker. Both tell the session what happened through `deliver`, and end with the recognition. Whatever fails becomes
+one `RecognitionFailed`; the worker goes back to the pool in every case.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+import structlog
+import trio
+
+from asr_trio.audio.container import AudioFormat, AudioReader
+from asr_trio.audio.endpointer import EndpointerEvent
+from asr_trio.audio.frontend import EndpointerSettings, Frontend, SpeechAudio, SpeechEnd, SpeechStart
+from asr_trio.errors import AsrError, AudioOverflowError, RecognizerError, WorkerTimeoutError
+from asr_trio.protocol.parameters import RecognitionParameters
+from asr_trio.recognizer import base
+from asr_trio.server.pool import Worker
+from asr_trio.server.services import Services
+from asr_trio.session.events import (
+    AudioEnded,
+    AudioProcessed,
+    PartialDecoded,
+    RecognitionEvent,
+    RecognitionFailed,
+    SegmentDecoded,
+    SpeechEnded,
+    SpeechStarted,
+)
+
+_BYTES_PER_S: Final = 2 * base.SAMPLE_RATE_HZ
+_NARROW_BAND_HZ: Final = 8000
+_SLICE_BYTES: Final = 16 * 1024
+"""A packet of 2 MiB is worked off in slices of half a second, so that other sessions run between them."""
+
+log = structlog.get_logger(__name__)
+
+
+class _Packet(msgspec.Struct, frozen=True):
+    audio: bytes
+    last: bool
+    content_type: str | None
+
+
+class _Segment(msgspec.Struct, frozen=True):
+    """A segment whose hypotheses are due; `ended_at_s` is Trio time."""
+
+    start_s: float
+    end_s: float
+    ended_at_s: float
+
+
+class AudioQueue:
+    """Audio between the session and the front end. Pushing never waits; who reads the socket waits for `room`."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._packets: deque[_Packet] = deque()
+        self._changed = trio.Event()
+        self._closed = False
+        self.waiting_bytes = 0
+
+    def push(self, audio: bytes, *, last: bool, content_type: str | None) -> None:
+        """Add a packet."""
+        self._packets.append(_Packet(audio, last, content_type))
+        self.waiting_bytes += len(audio)
+        self._change()
+
+    async def pop(self) -> _Packet:
+        """Take the next packet, once there is one."""
+        while not self._packets:
+            await self._changed.wait()
+        packet = self._packets.popleft()
+        self.waiting_bytes -= len(packet.audio)
+        self._change()
+        return packet
+
+    async def room(self) -> None:
+        """Wait until less than the limit is waiting, or nobody takes any more."""
+        while self.waiting_bytes >= self._limit_bytes and not self._closed:
+            await self._changed.wait()
+
+    def close(self) -> None:
+        """Drop everything: nobody takes any more."""
+        self._closed = True
+        self._packets.clear()
+        self.waiting_bytes = 0
+        self._change()
+
+    def _change(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+
+class Recognition:
+    """A recognition from OpenRecognition to its last hypotheses, or to StopRecognition."""
+
+    def __init__(
+        self,
+        number: int,
+        models: tuple[base.LanguageModel, ...],
+        parameters: RecognitionParameters,
+        *,
+        services: Services,
+        channel_state: bytes,
+        deliver: Callable[[RecognitionEvent], None],
+    ) -> None:
+        self.number = number
+        self._limits = services.settings.limits
+        self.audio = AudioQueue(int(self._limits.audio_buffer_s * _BYTES_PER_S))
+        self.channel_state = channel_state
+        self.finished = trio.Event()
+        self._models = models
+        self._parameters = parameters
+        self._pool = services.pool
+        self._metrics = services.metrics
+        self._raw_rate_hz = services.raw_rate_hz
+        self._deliver = deliver
+        self._scope = trio.CancelScope()
+        self._segments: deque[_Segment] = deque()
+        self._segment_start_s = 0.0
+        self._fed = False
+        self._patience: trio.CancelScope | None = None
+        self._failure: AsrError | None = None
+
+    def stop(self) -> None:
+        """Give up; nothing more is delivered."""
+        self._deliver = _ignore
+        self._scope.cancel()
+
+    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """Work to the end; started once audio may come.
+
+        Raises:
+            AsrError: before the start: it cannot begin.
+        """
+        started = False
+        try:
+            with self._scope:
+                settings = self._decoder_settings()
+                async with self._pool.lease(self._pool.cost_units(self._models, settings)) as worker:
+                    await worker.open(self._models, settings, self.channel_state)
+                    task_status.started()
+                    started = True
+                    with self._metrics.recognitions_active.track_inprogress():
+                        await self._work(worker)
+        except AsrError as error:
+            if not started:
+                raise
+            log.warning("recognition failed", error=f"{type(error).__name__}: {error}")
+            self._deliver(RecognitionFailed(recognition=self.number, error=error))
+        except Exception:
+            log.exception("recognition failed by a fault of the server")
+            fault = RecognizerError("The recognition failed by a fault of the server")
+            if not started:
+                raise fault from None
+            self._deliver(RecognitionFailed(recognition=self.number, error=fault))
+        finally:
+            self.audio.close()
+            self.finished.set()
+
+    # --- the two tasks ------------------------------------------------------------------------------------------
+
+    async def _work(self, worker: Worker) -> None:
+        async with trio.open_nursery() as nursery:
+            scope = nursery.cancel_scope
+            nursery.start_soon(self._guarded, scope, self._receive, worker)
+            await self._guarded(scope, self._feed, worker)
+            self._fed = True
+            if not self._segments:
+                scope.cancel()
+        if self._failure is not None:
+            raise self._failure
+
+    async def _guarded(self, scope: trio.CancelScope, task: Callable[[Worker], object], worker: Worker) -> None:
+        """Run one of the two tasks; its failure ends the other, and leaves the nursery without a group around it."""
+        try:
+            await task(worker)  # type: ignore[misc]
+        except AsrError as error:
+            self._failure = self._failure or error
+            scope.cancel()
+
+    async def _feed(self, worker: Worker) -> None:
+        packet = await self.audio.pop()
+        content_type = packet.content_type or self._parameters.media_type or None
+        reader = AudioReader(default_format=_raw_format(content_type, self._raw_rate_hz), content_type=content_type)
+        frontend: Frontend | None = None
+        while True:
+            payload = reader.feed(packet.audio, last=packet.last)
+            if frontend is None and reader.format is not None:
+                frontend = Frontend(reader.format, self._endpointer_settings())
+            if frontend is not None:
+                for start in range(0, len(payload), _SLICE_BYTES):
+                    if not await self._pass_on(worker, frontend.process(payload[start : start + _SLICE_BYTES])):
+                        return
+                    self._progress(frontend.position_s)
+                    await trio.lowlevel.checkpoint()
+            if packet.last or reader.ended:
+                break
+            packet = await self.audio.pop()
+        if frontend is not None and not await self._pass_on(worker, frontend.flush()):
+            return
+        self._deliver(
+            AudioEnded(recognition=self.number, position_s=frontend.position_s if frontend is not None else 0.0)
+        )
+
+    async def _pass_on(self, worker: Worker, events: list[EndpointerEvent]) -> bool:
+        """Carry the endpointer's findings to session and worker; False once no more audio is wanted."""
+        for event in events:
+            match event:
+                case SpeechAudio(pcm=pcm):
+                    await worker.send_audio(pcm)
+                case SpeechStart(start_s=start_s, decided_s=decided_s):
+                    self._segment_start_s = start_s
+                    self._deliver(SpeechStarted(recognition=self.number, start_s=start_s, decided_s=decided_s))
+                    await worker.start_segment(start_s)
+                case SpeechEnd(end_s=end_s, reason=reason):
+                    audio_ended = reason == "audio_ended"
+                    self._segments.append(_Segment(self._segment_start_s, end_s, trio.current_time()))
+                    self._set_patience()
+                    self._deliver(SpeechEnded(recognition=self.number, end_s=end_s, audio_ended=audio_ended))
+                    await worker.end_segment(end_s)
+                    if audio_ended or not self._parameters.continuous_mode:
+                        return False
+        return True
+
+    def _progress(self, position_s: float) -> None:
+        self._deliver(AudioProcessed(recognition=self.number, position_s=position_s))
+        if position_s > self._limits.audio_total_s:
+            raise AudioOverflowError(f"One recognition takes {self._limits.audio_total_s:g} s of audio at most")
+
+    async def _receive(self, worker: Worker) -> None:
+        while not (self._fed and not self._segments):
+            frame = await self._next(worker)
+            if isinstance(frame, base.Final):
+                segment = self._segments.popleft()
+                self.channel_state = frame.channel_state or self.channel_state
+                self._metrics.decode_cpu_seconds.inc(frame.cpu_s)
+                self._metrics.final_latency.observe(trio.current_time() - segment.ended_at_s)
+                self._deliver(
+                    SegmentDecoded(
+                        recognition=self.number,
+                        start_s=segment.start_s,
+                        end_s=segment.end_s,
+                        alternatives=frame.alternatives,
+                    )
+                )
+            else:
+                self._deliver(
+                    PartialDecoded(
+                        recognition=self.number,
+                        start_s=self._segments[0].start_s if self._segments else self._segment_start_s,
+                        end_s=frame.end_s,
+                        alternatives=frame.alternatives,
+                    )
+                )
+
+    async def _next(self, worker: Worker) -> base.Partial | base.Final:
+        """Wait for hypotheses; those of an ended segment must come within the result timeout."""
+        with trio.CancelScope() as self._patience:
+            self._set_patience()
+            return await worker.receive()
+        worker.usable = False
+        raise WorkerTimeoutError(f"No result within {self._limits.result_timeout_s:g} s")
+
+    def _set_patience(self) -> None:
+        if self._patience is not None and self._segments:
+            self._patience.deadline = self._segments[0].ended_at_s + self._limits.result_timeout_s
+
+    # --- parameters in the terms of front end and decoder -------------------------------------------------------
+
+    def _endpointer_settings(self) -> EndpointerSettings:
+        wanted = self._parameters
+        return EndpointerSettings(
+            enabled=wanted.endpointer_enabled,
+            head_margin_ms=wanted.head_margin_ms,
+            tail_margin_ms=wanted.tail_margin_ms,
+            wait_end_ms=wanted.wait_end_ms,
+            level_mode=wanted.level_mode,
+            level_threshold=wanted.level_threshold,
+            auto_level_len_ms=wanted.auto_level_len_ms,
+            use_tone_detectors=wanted.use_tone_detectors,
+            max_segment_duration_ms=wanted.max_segment_duration_ms,
+            segment_overlap_ms=wanted.segment_overlap_ms,
+            continuous=wanted.continuous_mode,
+        )
+
+    def _decoder_settings(self) -> base.DecoderSettings:
+        wanted = self._parameters
+        return base.DecoderSettings(
+            max_sentences=wanted.max_sentences,
+            word_details=wanted.word_details,
+            partial_interval_ms=wanted.partial_interval_ms if wanted.partial_results_enabled else None,
+            hints=wanted.hints,
+            narrow_band=self._raw_rate_hz == _NARROW_BAND_HZ,
+        )
+
+
+def _raw_format(content_type: str | None, default_rate_hz: int) -> AudioFormat:
+    """Return the format of audio without a container: 16-bit at the model's rate, or at ``audio/raw;rate=8000``."""
+    for parameter in (content_type or "").split(";")[1:]:
+        name, _, value = parameter.strip().partition("=")
+        if name.lower() == "rate" and value.isascii() and value.isdigit() and 4000 <= int(value) <= 192_000:
+            return AudioFormat("pcm_s16", int(value))
+    return AudioFormat("pcm_s16", default_rate_hz)
+
+
+def _ignore(_event: RecognitionEvent) -> None:
+    """Take an event that nobody wants any more."""

@@ -1,0 +1,72 @@
+"""What all connections of a server share."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+
+from asr_trio.config import Settings
+from asr_trio.errors import ConfigError
+from asr_trio.protocol.parameters import RecognitionParameters, update
+from asr_trio.server.effects import LanguageModels
+from asr_trio.server.observe import Metrics
+from asr_trio.server.places import Places
+from asr_trio.server.pool import WorkerPool
+from asr_trio.server.quota import SharedQuota
+from asr_trio.session.handle import make_handle
+
+
+class Services:
+    """The parts of one server and its settings.
+
+    Attributes:
+        parameters: the operator's defaults of recognition parameters.
+        quota: licences shared with other nodes, or None.
+        draining: the server ends; it is not ready any more.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Put the parts together; nothing is started.
+
+        Raises:
+            ConfigError: the settings contradict themselves.
+        """
+        self.settings = settings
+        self.parameters, refused = update(RecognitionParameters(), settings.parameters)
+        if refused:
+            faults = ", ".join(f"{name} ({word})" for name, word in refused.items())
+            raise ConfigError(f"parameters: {faults}")
+        self.metrics = Metrics()
+        self.pool = WorkerPool(settings.recognizer)
+        self.models = LanguageModels(settings.language_models, self.pool)
+        self.quota = SharedQuota(settings.quota) if settings.quota.redis_url else None
+        limits = settings.limits
+        self.places = Places(sessions=limits.sessions, sessions_per_user=limits.sessions_per_user, quota=self.quota)
+        self.draining = False
+        self._serials = itertools.count()
+        self._publish()
+
+    @property
+    def ready(self) -> bool:
+        """New sessions are welcome."""
+        return self.pool.ready and not self.draining
+
+    @property
+    def raw_rate_hz(self) -> int:
+        """Sampling rate of audio that does not say its own: that of the default model."""
+        recognizer = self.settings.recognizer
+        return recognizer.models[recognizer.default_model].sample_rate_hz
+
+    def next_handle(self) -> int:
+        """Return the handle of a new session."""
+        return make_handle(datetime.now(UTC), next(self._serials))
+
+    def _publish(self) -> None:
+        gauge, pool, places = self.metrics.gauge, self.pool, self.places
+        self.metrics.sessions_limit.set(self.settings.limits.sessions)
+        gauge("asr_sessions", "Open sessions", lambda: places.taken)
+        gauge("asr_workers_idle", "Warm worker processes that wait", lambda: pool.workers_idle)
+        gauge("asr_workers_leased", "Worker processes at work", lambda: pool.workers_leased)
+        gauge("asr_cost_units_used", "Decoding capacity in use", lambda: pool.cost_units_used)
+        gauge("asr_cost_units_limit", "Decoding capacity in all", lambda: self.settings.recognizer.cost_units)
+        gauge("asr_ready", "1 where new sessions are welcome", lambda: float(self.ready))
