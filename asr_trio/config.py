@@ -158,6 +158,27 @@ class AuthSettings(Section):
     realm: str = "asr-trio"
 
 
+class ConsoleSettings(Section):
+    """The page at the HTTP port."""
+
+    enabled: bool | None = None
+    """None: on where the server is open to everybody, off where users are asked for a password."""
+    websocket_url: str | None = None
+    """Where browsers find the protocol if it is not this host at `server.port` (a proxy stands in between)."""
+
+
+class RestSettings(Section):
+    """The REST interface at the HTTP port; it asks for the same password as the WebSocket."""
+
+    enabled: bool = True
+    body_bytes: PositiveInt = 64 * 1024 * 1024
+    """Audio of one request; held in memory until it is recognised."""
+    concurrency: PositiveInt = 64
+    """Requests in work at once; past it the answer is 503."""
+    timeout_s: PositiveFloat = 600.0
+    """One request, from its head to its answer."""
+
+
 class TlsSettings(Section):
     """TLS by the server itself; off where no certificate is given."""
 
@@ -193,6 +214,8 @@ class Settings(BaseSettings):
     quota: QuotaSettings = QuotaSettings()
     auth: AuthSettings = AuthSettings()
     tls: TlsSettings = TlsSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    rest: RestSettings = RestSettings()
     log: LogSettings = LogSettings()
     parameters: dict[str, str] = {}
     """Defaults of recognition parameters by wire name (``endpointer.waitEnd = "800"``)."""
