@@ -54,11 +54,9 @@ def load_grammar(model: GrammarModel) -> Grammar:
         language=compiled.language,
         start=compiled.start,
         final=compiled.final,
-        arcs=tuple(compiled.arcs),
+        arcs=tuple(compiled.arcs()),
         words=tuple(compiled.words),
-        pronunciations=tuple(
-            tuple(" ".join(phones) for phones in compiled.pronunciations[word]) for word in compiled.words
-        ),
+        pronunciations=tuple(tuple(variants) for variants in compiled.pronunciations),
         compiled=compiled,
     )
 

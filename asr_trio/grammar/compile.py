@@ -1,0 +1,307 @@
+"""Text to decoder form: read, link, build the network, unfold the graph, find the pronunciations.
+
+A compiled grammar is self-contained: it holds what the decoder needs (graph, words, phones) and what interpretation
+needs (network, tags), and travels as bytes from the worker that compiled it to those that use it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from asr_trio.errors import GrammarError
+from asr_trio.grammar.graph import Graph, NotRegularError, TooLargeError, build_graph
+from asr_trio.grammar.lexicon import Lexicon, UnknownWords
+from asr_trio.grammar.link import Program, Resolver, link
+from asr_trio.grammar.model import LITERAL_TAGS, Grammar
+from asr_trio.grammar.network import GARBAGE, WORD, Network, NetworkBuilder
+from asr_trio.grammar.reader import read_grammar
+
+FORMAT: Final = 1
+"""Raised whenever a compiled grammar of an older program can no longer be used."""
+
+FILLER_PHONES: Final = (
+    *(
+        "AA",
+        "AE",
+        "AH",
+        "AO",
+        "AW",
+        "AY",
+        "B",
+        "CH",
+        "D",
+        "DH",
+        "EH",
+        "ER",
+        "EY",
+        "F",
+        "G",
+        "HH",
+        "IH",
+        "IY",
+        "JH",
+        "K",
+    ),
+    *("L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V", "W", "Y", "Z", "ZH"),
+)
+"""Phones that GARBAGE loops over, each a word of its own; names of the CMU phone set."""
+
+_LISTED_WORDS = 50
+
+
+class GrammarLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds on one grammar: an honest one is far below, a hostile one costs no more than this.
+
+    Attributes:
+        size_bytes: length of the text.
+        arcs: arcs of the network, after counted repeats are written out.
+        states: configurations and states of the graph: about 10 µs and 1 kB each.
+        time_s: for all of it.
+    """
+
+    size_bytes: int = 4 * 1024 * 1024
+    arcs: int = 1_000_000
+    states: int = 300_000
+    time_s: float = 8.0
+
+
+class CompiledGrammar(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """A grammar ready for decoding and interpretation.
+
+    Attributes:
+        language: tag of the grammar; the lexicon's where it gives none.
+        graph: for the decoder; its words index `words`.
+        words: tokens as the grammar writes them; "" for filler speech (GARBAGE), of which nothing is shown.
+        pronunciations: for each word, phones separated by spaces.
+        network: all rules, the root being rule 0.
+        rule_names: names by rule.
+        rule_grammars: by rule, which document it stands in.
+        tags: texts by number; tag_formats and headers are by document.
+        warnings: what the author should know.
+    """
+
+    format: int
+    language: str
+    graph: Graph
+    words: list[str]
+    pronunciations: list[list[str]]
+    network: Network
+    rule_names: list[str]
+    rule_grammars: list[int]
+    tags: list[str]
+    tag_formats: list[str]
+    headers: list[list[str]]
+    warnings: list[str]
+
+    @property
+    def n_states(self) -> int:
+        """Number of states of the decoder's graph."""
+        return self.graph.n_states
+
+    @property
+    def start(self) -> int:
+        """Start state of the decoder's graph."""
+        return self.graph.start
+
+    @property
+    def final(self) -> int:
+        """The one final state of the decoder's graph."""
+        return self.graph.final
+
+    def arcs(self) -> Iterator[tuple[int, int, float, int]]:
+        """Yield the arcs of the decoder's graph: from, to, probability in (0, 1], index into `words` or -1 for none."""
+        graph = self.graph
+        for source, target, word, weight in zip(graph.sources, graph.targets, graph.words, graph.weights, strict=True):
+            yield source, target, math.exp(weight), word
+
+    def to_bytes(self) -> bytes:
+        """Return the grammar as bytes."""
+        return msgspec.msgpack.encode(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> CompiledGrammar:
+        """Return the grammar that `to_bytes` wrote.
+
+        Raises:
+            GrammarError: the bytes are of another version, or none of ours.
+        """
+        try:
+            compiled = msgspec.msgpack.decode(data, type=cls)
+        except msgspec.MsgspecError as error:
+            raise GrammarError("the compiled grammar cannot be read", hint="compile it again") from error
+        if compiled.format != FORMAT:
+            raise GrammarError("the compiled grammar is of another version", hint="compile it again")
+        return compiled
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the bytes, in hexadecimal."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+
+def compile_grammar(
+    text: bytes,
+    *,
+    content_type: str | None = None,
+    lexicon: Lexicon,
+    limits: GrammarLimits | None = None,
+    resolver: Resolver | None = None,
+    unknown_words: UnknownWords = "generate",
+    root: str = "",
+    name: str = "",
+) -> CompiledGrammar:
+    """Compile a grammar in any notation.
+
+    Args:
+        text: the document.
+        content_type: media type as the sender named it, or None.
+        lexicon: words of the acoustic model.
+        limits: bounds; None for the defaults.
+        resolver: fetches other grammars that this one refers to.
+        unknown_words: policy for words that the lexicon does not have.
+        root: rule to match, "" for the grammar's own root.
+        name: URI of the document.
+
+    Raises:
+        GrammarError: with position and hint.
+        LanguageModelError: from the resolver.
+    """
+    limits = limits or GrammarLimits()
+    if len(text) > limits.size_bytes:
+        raise GrammarError(
+            f"the grammar has {len(text)} bytes, the limit is {limits.size_bytes}", hint="split it, or list less"
+        )
+    return compile_model(
+        read_grammar(text, content_type, name=name),
+        lexicon=lexicon,
+        limits=limits,
+        resolver=resolver,
+        unknown_words=unknown_words,
+        root=root,
+    )
+
+
+def compile_model(
+    grammar: Grammar,
+    *,
+    lexicon: Lexicon,
+    limits: GrammarLimits | None = None,
+    resolver: Resolver | None = None,
+    unknown_words: UnknownWords = "generate",
+    root: str = "",
+) -> CompiledGrammar:
+    """Compile a grammar that has been read; see `compile_grammar`."""
+    limits = limits or GrammarLimits()
+    deadline_s = time.monotonic() + limits.time_s
+    program = link(grammar, resolver=resolver, root=root)
+    builder = NetworkBuilder(program, max_arcs=limits.arcs)
+    network = builder.build()
+    warnings = program.warnings
+    language = grammar.language or lexicon.language
+    if not lexicon.covers(language):
+        warnings.append(f"no pronunciations for language {language}: its words are read as {lexicon.language}")
+    pronunciations, ignored = _pronounce(builder, program, lexicon, unknown_words, warnings)
+    usable = _without_words(network, ignored) if ignored else network
+    words = [token.text for token in builder.words]
+    fillers = range(0)
+    if GARBAGE in network.kinds:
+        fillers = range(len(words), len(words) + len(FILLER_PHONES))
+        words += [""] * len(FILLER_PHONES)
+        pronunciations += [[phone] for phone in FILLER_PHONES]
+    graph = _graph(usable, program, fillers, limits, deadline_s)
+    return CompiledGrammar(
+        format=FORMAT,
+        language=language,
+        graph=graph,
+        words=words,
+        pronunciations=pronunciations,
+        network=network,
+        rule_names=[linked.rule.name for linked in program.rules],
+        rule_grammars=[linked.grammar for linked in program.rules],
+        tags=builder.tags,
+        tag_formats=[document.tag_format or LITERAL_TAGS for document in program.grammars],
+        headers=[[tag.text for tag in document.header_tags] for document in program.grammars],
+        warnings=warnings,
+    )
+
+
+def _graph(network: Network, program: Program, fillers: range, limits: GrammarLimits, deadline_s: float) -> Graph:
+    source = program.grammars[0].source
+    try:
+        return build_graph(network, program.root, max_states=limits.states, fillers=fillers, deadline_s=deadline_s)
+    except NotRegularError as error:
+        linked = program.rules[error.rule]
+        raise program.grammars[linked.grammar].source.error(
+            f"the rule {linked.rule.name!r} contains itself in the middle, which no finite graph can follow",
+            linked.rule.at,
+            "let it refer to itself only at its end, or use a repeat",
+        ) from error
+    except TooLargeError as error:
+        raise source.error(
+            f"the grammar unfolds to more than {limits.states} states or takes more than {limits.time_s:g} s",
+            program.rules[program.root].rule.at,
+            "shorten counted repeats and the nesting of rules in rules",
+        ) from error
+
+
+def _pronounce(
+    builder: NetworkBuilder, program: Program, lexicon: Lexicon, unknown_words: UnknownWords, warnings: list[str]
+) -> tuple[list[list[str]], set[int]]:
+    """Return the pronunciations of all words, and the words to leave out.
+
+    Raises:
+        GrammarError: naming every unknown word, where the policy is to reject or nothing can say them.
+    """
+    spoken: list[list[str]] = []
+    unknown: list[int] = []
+    generated: list[str] = []
+    for index, (token, (_, language)) in enumerate(zip(builder.words, builder.word_origins, strict=True)):
+        spoken_in = language if not language or lexicon.covers(language) else lexicon.language
+        found = token.pronunciations or lexicon.pronunciations(token.text, spoken_in)
+        if not found and unknown_words == "generate":
+            found = lexicon.generate(token.text, spoken_in)
+            if found:
+                generated.append(token.text)
+        if not found:
+            unknown.append(index)
+        spoken.append(list(found))
+    if generated:
+        warnings.append(f"pronounced by their spelling: {_listed(generated)}")
+    if not unknown:
+        return spoken, set()
+    texts = [builder.words[index].text for index in unknown]
+    if unknown_words == "ignore":
+        warnings.append(f"left out for want of a pronunciation: {_listed(texts)}")
+        return spoken, set(unknown)
+    grammar, _ = builder.word_origins[unknown[0]]
+    raise program.grammars[grammar].source.error(
+        f"{len(texts)} word{'s' * (len(texts) > 1)} without a pronunciation: {_listed(texts)}",
+        builder.words[unknown[0]].at,
+        "check the spelling, give pronunciations in a lexicon, or let unknown words be generated or ignored",
+    )
+
+
+def _listed(words: list[str]) -> str:
+    more = len(words) - _LISTED_WORDS
+    return ", ".join(words[:_LISTED_WORDS]) + (f" and {more} more" if more > 0 else "")
+
+
+def _without_words(network: Network, words: set[int]) -> Network:
+    arcs = zip(network.sources, network.kinds, network.arguments, network.targets, network.weights, strict=True)
+    kept = [arc for arc in arcs if arc[1] != WORD or arc[2] not in words]
+    return Network(
+        n_states=network.n_states,
+        starts=network.starts,
+        finals=network.finals,
+        sources=[arc[0] for arc in kept],
+        kinds=[arc[1] for arc in kept],
+        arguments=[arc[2] for arc in kept],
+        targets=[arc[3] for arc in kept],
+        weights=[arc[4] for arc in kept],
+    )

@@ -1,0 +1,130 @@
+"""Pronunciations: what the recogniser's phones say a word is.
+
+A pronunciation is a string of phones separated by spaces, as dictionaries write it (``"HH AH L OW"``).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from asr_trio.errors import ConfigError
+
+UnknownWords: TypeAlias = Literal["generate", "reject", "ignore"]
+"""What becomes of words without a pronunciation: make one from the spelling, refuse the grammar, or leave them out."""
+
+Pronouncer: TypeAlias = Callable[[str], tuple[str, ...]]
+"""Letters to sounds: the likeliest pronunciations of a written word, best first; () where it finds none."""
+
+_SEPARATORS = re.compile(r"[\s\-_/.·]+")
+
+
+class Lexicon:
+    """Words of one acoustic model.
+
+    Args:
+        entries: written form (lower case; further pronunciations as ``word(2)``) to phones.
+        language: tag of the model's language.
+        pronouncers: letters to sounds by primary language subtag (``en``, ``pt``); a language other than the model's is
+            said with the model's phones.
+    """
+
+    def __init__(
+        self,
+        entries: Mapping[str, str],
+        *,
+        language: str = "en-US",
+        pronouncers: Mapping[str, Pronouncer] | None = None,
+    ) -> None:
+        self._entries = entries
+        self._pronouncers = dict(pronouncers or {})
+        self.language = language
+
+    @classmethod
+    def from_dictionary(
+        cls, path: Path | str, *, language: str = "en-US", pronouncers: Mapping[str, Pronouncer] | None = None
+    ) -> Lexicon:
+        """Read a CMU Sphinx dictionary: a word and its phones on each line.
+
+        Raises:
+            ConfigError: the file cannot be read.
+        """
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"the dictionary cannot be read: {error}") from error
+        entries: dict[str, str] = {}
+        for line in text.splitlines():
+            word, _, phones = line.partition(" ")
+            if not phones:
+                word, _, phones = line.partition("\t")
+            if phones:
+                entries[word] = phones.strip()
+        return cls(entries, language=language, pronouncers=pronouncers)
+
+    def pronunciations(self, word: str, language: str = "") -> tuple[str, ...]:
+        """Return the pronunciations that the dictionary has for `word` in `language`, () for none.
+
+        Compounds (``new york``, ``e-mail``) are put together from their parts.
+        """
+        if self._is_foreign(language):
+            return ()
+        known = self._look_up(word)
+        if known:
+            return known
+        parts = [part for part in _SEPARATORS.split(word) if part]
+        if len(parts) < 2:
+            return ()
+        spoken = [self._look_up(part) for part in parts]
+        return (" ".join(part[0] for part in spoken),) if all(spoken) else ()
+
+    def generate(self, word: str, language: str = "") -> tuple[str, ...]:
+        """Return pronunciations made from the spelling, () where no rule or model knows how."""
+        pronouncer = self._pronouncers.get(_primary(language or self.language))
+        if pronouncer is None:
+            return ()
+        whole = pronouncer(word.lower()) if not _SEPARATORS.search(word) else ()
+        if whole:
+            return whole
+        said = []
+        for part in _SEPARATORS.split(word):
+            if not part:
+                continue
+            found = self.pronunciations(part, language) or pronouncer(part.lower())
+            if not found:
+                return ()
+            said.append(found[0])
+        return (" ".join(said),) if said else ()
+
+    def covers(self, language: str) -> bool:
+        """Tell whether words of `language` can be said at all."""
+        return not self._is_foreign(language) or _primary(language) in self._pronouncers
+
+    def _is_foreign(self, language: str) -> bool:
+        return bool(language) and _primary(language) != _primary(self.language)
+
+    def _look_up(self, word: str) -> tuple[str, ...]:
+        entries = self._entries
+        first = entries.get(word)
+        if first is None:
+            word = unicodedata.normalize("NFC", word).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+            first = entries.get(word)
+            if first is None:
+                word = word.lower()
+                first = entries.get(word)
+                if first is None:
+                    return ()
+        second = entries.get(f"{word}(2)")
+        if second is None:
+            return (first,)
+        found = [first, second]
+        while (further := entries.get(f"{word}({len(found) + 1})")) is not None:
+            found.append(further)
+        return tuple(found)
+
+
+def _primary(language: str) -> str:
+    return language.partition("-")[0].lower()
