@@ -13,11 +13,12 @@ from typing import Annotated, Final
 import trio
 from cyclopts import Parameter
 
+from asr_trio import client
 from asr_trio.cli import recording
 from asr_trio.cli.embedded import language_models, server
 from asr_trio.cli.live import Display, show
 
-PACKET_S: Final = 0.1
+PACKET_MS: Final = 100
 PARAMETERS: Final = {"decoder.partialResultEnabled": "true", "decoder.partialResultInterval": "500"}
 
 
@@ -59,10 +60,6 @@ async def _paced(path: Path) -> AsyncIterator[bytes]:
     """Yield a WAV file, header and all, as fast as it would be spoken."""
     with wave.open(str(path)) as stream:
         bytes_per_s = stream.getframerate() * stream.getnchannels() * stream.getsampwidth()
-    packet_bytes = int(bytes_per_s * PACKET_S)
-    async with await trio.open_file(path, "rb") as audio:
-        due_s = trio.current_time()
-        while packet := await audio.read(packet_bytes):
-            yield packet
-            due_s += PACKET_S
-            await trio.sleep_until(due_s)
+    audio = await trio.Path(path).read_bytes()
+    async for packet in client.paced(audio, bytes_per_s=bytes_per_s, packet_ms=PACKET_MS):
+        yield packet
