@@ -55,6 +55,7 @@ _SAFE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _FOREIGN: Final = re.compile(r"[^A-Za-z0-9 \-/.,_()<>]+")
 _BLANKS: Final = re.compile(r" {2,}")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_COLON_BLANKS: Final = re.compile(r":\s+")
 _REPLACEMENTS: Final = str.maketrans(
     {
         ":": " -",
@@ -103,5 +104,9 @@ def plain_value(text: str) -> str:
 
 
 def single_line(text: str) -> str:
-    """Return free text as one header value: no control characters, no start word. Not safe for every client."""
-    return hide_start_word(_CONTROLS.sub(" ", text).strip())
+    """Return free text as one header value, nearly as it is. Not safe for the C++ client, see `plain_value`.
+
+    Control characters and the start word are replaced; blanks after colons are dropped, since the .NET client would
+    find ``Result: `` inside a value as well.
+    """
+    return hide_start_word(_COLON_BLANKS.sub(":", _CONTROLS.sub(" ", text)).strip())
