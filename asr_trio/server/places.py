@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from asr_trio.errors import LicenseError
-from asr_trio.server.quota import SharedQuota
+
+if TYPE_CHECKING:  # an extra
+    from asr_trio.server.quota import SharedQuota
 
 
 class Place:

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from asr_trio.config import Settings
+from asr_trio.config import QuotaSettings, Settings
 from asr_trio.errors import ConfigError
 from asr_trio.protocol.parameters import RecognitionParameters, update
 from asr_trio.server.effects import LanguageModels
 from asr_trio.server.observe import Metrics
 from asr_trio.server.places import Places
 from asr_trio.server.pool import WorkerPool
-from asr_trio.server.quota import SharedQuota
 from asr_trio.session.handle import make_handle
+
+if TYPE_CHECKING:  # an extra
+    from asr_trio.server.quota import SharedQuota
+
+
+def _shared_quota(settings: QuotaSettings) -> SharedQuota | None:
+    """Return the licences shared with other nodes; the library is an extra and slow to load, so only where wanted."""
+    if not settings.redis_url:
+        return None
+    try:
+        from asr_trio.server.quota import SharedQuota
+    except ImportError as error:
+        raise ConfigError("quota.redis_url needs the extra: pip install 'asr-trio[redis]'") from error
+    return SharedQuota(settings)
 
 
 class Services:
@@ -39,7 +53,7 @@ class Services:
         self.metrics = Metrics()
         self.pool = WorkerPool(settings.recognizer)
         self.models = LanguageModels(settings.language_models, self.pool)
-        self.quota = SharedQuota(settings.quota) if settings.quota.redis_url else None
+        self.quota = _shared_quota(settings.quota)
         limits = settings.limits
         self.places = Places(sessions=limits.sessions, sessions_per_user=limits.sessions_per_user, quota=self.quota)
         self.draining = False
