@@ -24,7 +24,7 @@ class EndpointerSettings(msgspec.Struct, frozen=True, kw_only=True):
         wait_end_ms: silence that ends a segment.
         level_mode: 0 loudness does not matter, 1 speech is louder than the background by `level_threshold`, 2 speech is
             louder than `level_threshold`.
-        level_threshold: peak amplitude in percent of full scale.
+        level_threshold: mean magnitude of 10 ms in percent of full scale.
         auto_level_len_ms: how long the background is listened to in mode 1.
         use_tone_detectors: telephone tones are no speech, and DTMF digits are told.
         max_segment_duration_ms: longer speech is cut at its quietest place; 0 for no limit.

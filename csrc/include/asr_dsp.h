@@ -129,7 +129,7 @@ typedef struct asr_endpointer_config {
     uint32_t tail_margin_ms;          /* kept after speech */
     uint32_t wait_end_ms;             /* silence that ends a segment */
     asr_level_mode level_mode;
-    float level_threshold_percent;    /* peak of a frame in percent of full scale */
+    float level_threshold_percent;    /* mean magnitude of a frame in percent of full scale */
     uint32_t auto_level_len_ms;       /* how long the background is listened to before it counts as known */
     uint32_t use_tone_detectors;      /* telephone tones are no speech */
     uint32_t max_segment_duration_ms; /* 0: no limit; longer speech is cut at its quietest place */

@@ -45,7 +45,7 @@ typedef enum state { IDLE, SPEECH, DONE } state;
 
 typedef struct record {
     float energy;      /* mean square */
-    float peak;        /* percent of full scale */
+    float amplitude;   /* mean magnitude in percent of full scale */
     float probability; /* of speech */
     uint8_t tone;
     uint8_t high;
@@ -281,12 +281,12 @@ static void end_segment(asr_endpointer *endpointer, output *out, int64_t end, as
 /* --- decisions ------------------------------------------------------------------------------------------------ */
 
 static float loudest(const asr_endpointer *endpointer, int64_t frame) {
-    float peak = 0.0f;
+    float amplitude = 0.0f;
     for (int64_t i = larger(0, frame - LOUD_FRAMES + 1); i <= frame; i++) {
-        const float other = record_at(endpointer, i)->peak;
-        peak = other > peak ? other : peak;
+        const float other = record_at(endpointer, i)->amplitude;
+        amplitude = other > amplitude ? other : amplitude;
     }
-    return peak;
+    return amplitude;
 }
 
 /* The background of ASR_LEVEL_AUTO: the smallest mean of neighbouring frames, for the first word may be early. Until
@@ -297,7 +297,7 @@ static float background(asr_endpointer *endpointer, int64_t frame) {
     }
     float mean = 0.0f;
     for (int64_t i = frame - BACKGROUND_FRAMES + 1; i <= frame; i++) {
-        mean += record_at(endpointer, i)->peak / BACKGROUND_FRAMES;
+        mean += record_at(endpointer, i)->amplitude / BACKGROUND_FRAMES;
     }
     if (frame + 1 == BACKGROUND_FRAMES || mean < endpointer->background_percent) {
         endpointer->background_percent = mean;
@@ -446,16 +446,15 @@ static void step(asr_endpointer *endpointer, output *out) {
 /* --- frames --------------------------------------------------------------------------------------------------- */
 
 static void measure(asr_endpointer *endpointer, const int16_t frame[ASR_FRAME_SAMPLES], record *this) {
-    int32_t peak = 0;
+    int32_t sum = 0;
     int64_t energy = 0;
     for (size_t i = 0; i < ASR_FRAME_SAMPLES; i++) {
         const int32_t value = frame[i];
-        const int32_t magnitude = value < 0 ? -value : value;
-        peak = magnitude > peak ? magnitude : peak;
+        sum += value < 0 ? -value : value;
         energy += value * value;
     }
     this->energy = (float)energy / ASR_FRAME_SAMPLES;
-    this->peak = (float)peak * (100.0f / 32768.0f);
+    this->amplitude = (float)sum * (100.0f / 32768.0f / ASR_FRAME_SAMPLES);
     endpointer->level += LEVEL_SMOOTHING * (this->energy - endpointer->level);
 }
 

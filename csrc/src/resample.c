@@ -2,7 +2,9 @@
  *
  * Output n lies at input time n M / L: its integer part says where the window begins, its fraction which row of
  * coefficients is used. Both follow from integers, so no error accumulates however long the stream. Outputs are
- * computed in groups of 4 (simd.c); every lcm(L, 4) outputs the groups use the same rows again.
+ * computed in groups of 4 (simd.c); every lcm(L, 4) outputs the groups use the same rows again. Ratios with too many
+ * phases for that (7999 Hz) have 64 phases instead, and each output is interpolated between the 4 nearest: at 64 phases a
+ * cubic is exact to 2 (pi / 64)^4 / 128 = -141 dB.
  *
  * Kaiser, "Nonrecursive digital filter design using the I0-sinh window function", ISCAS 1974, gives window and length.
  */
@@ -17,19 +19,22 @@
 #define STEP_INPUT 1024u
 #define STEP_OUTPUT 1024u
 #define MAX_RATE_HZ 768000u
-/* 640 phases of 11.025 kHz -> 16 kHz take 0.3 MiB; a ratio that needs more than this is not a rate anybody records at. */
-#define MAX_TABLE_FLOATS (4u << 20)
+/* The 640 phases of 11.025 kHz take 0.36 MiB, the most of all rates in use; larger tables would leave the cache. */
+#define MAX_DIRECT_FLOATS (1u << 18)
+#define INTERPOLATED_PHASES 64u
 #define MAX_TAPS 8192u
 
 struct asr_resampler_table {
     uint32_t in_rate_hz, out_rate_hz;
     asr_quality quality;
     uint32_t up, down;      /* L and M, without common factor */
-    uint32_t distinct;      /* groups with rows of their own */
-    uint32_t advance;       /* input samples from a group to the next one with the same rows */
+    uint32_t distinct;      /* groups with rows of their own; 0 where outputs are interpolated */
+    uint32_t period;        /* outputs until the rows repeat, */
+    uint32_t advance;       /* and input samples in that time */
     uint32_t half;          /* an output needs this many samples after its position, and half - 1 before */
     uint32_t taps;          /* length of a row, a multiple of ASR_ROW_MULTIPLE */
-    const float *rows;      /* distinct x 4 x taps */
+    uint32_t row_count;
+    const float *rows;      /* row_count x taps: 4 for each group, or phases -1 ... INTERPOLATED_PHASES + 1 */
     const uint32_t *starts; /* distinct: input position of a group's first output, within its cycle */
 };
 
@@ -40,8 +45,7 @@ struct asr_resampler {
     float *buffer;     /* input from position `origin` on; cells past `fill` are finite */
     size_t capacity;   /* of buffer */
     size_t fill;
-    uint64_t cycle;    /* of the next output: */
-    uint32_t position; /* cycle * lcm(L, 4) + position */
+    uint32_t position; /* of the next output in its period */
     int64_t origin;    /* input position of buffer[0], relative to the start of the cycle */
     uint64_t taken;    /* input samples so far */
     uint64_t made;     /* output samples so far */
@@ -91,17 +95,22 @@ static int plan(const asr_resampler_config *config, asr_resampler_table *table) 
     const uint32_t divisor = greatest_common_divisor(in, out);
     const uint32_t up = out / divisor;
     const uint32_t down = in / divisor;
-    const uint32_t groups_period = up / greatest_common_divisor(up, ASR_GROUP_ROWS) * ASR_GROUP_ROWS;
     const design *wanted = &DESIGNS[config->quality];
     const double transition = (wanted->stop - wanted->pass) * 0.5 * (in < out ? in : out) / in; /* cycles per sample */
     const double length = (wanted->stop_db - 7.95) / (14.36 * transition) + 1.0;
     /* the fourth output of a group begins at most this many samples after the first */
-    const uint32_t shift = (uint32_t)(((uint64_t)(ASR_GROUP_ROWS - 1) * down + up - 1) / up);
-    if (length > MAX_TAPS || shift > MAX_TAPS) {
+    uint64_t shift = ((uint64_t)(ASR_GROUP_ROWS - 1) * down + up - 1) / up;
+    if (length + (double)shift > MAX_TAPS) {
         return ASR_E_RATE;
     }
+    uint32_t period = up / greatest_common_divisor(up, ASR_GROUP_ROWS) * ASR_GROUP_ROWS;
+    const int direct = (double)period * (length + (double)shift) < MAX_DIRECT_FLOATS;
+    if (!direct) {
+        period = up;
+        shift = 0;
+    }
     /* The nearest whole number of vectors, and then the longest filter that fits: padding would be work for nothing. */
-    uint32_t taps = ((uint32_t)length + shift + ASR_ROW_MULTIPLE / 2) / ASR_ROW_MULTIPLE * ASR_ROW_MULTIPLE;
+    uint32_t taps = ((uint32_t)length + (uint32_t)shift + ASR_ROW_MULTIPLE / 2) / ASR_ROW_MULTIPLE * ASR_ROW_MULTIPLE;
     if (taps < shift + 2) {
         taps += ASR_ROW_MULTIPLE;
     }
@@ -111,22 +120,24 @@ static int plan(const asr_resampler_config *config, asr_resampler_table *table) 
         .quality = config->quality,
         .up = up,
         .down = down,
-        .distinct = groups_period / ASR_GROUP_ROWS,
-        .advance = (uint32_t)((uint64_t)groups_period * down / up),
-        .half = (taps - shift) / 2,
+        .distinct = direct ? period / ASR_GROUP_ROWS : 0,
+        .period = period,
+        .advance = (uint32_t)((uint64_t)period * down / up),
+        .half = (taps - (uint32_t)shift) / 2,
         .taps = taps,
+        .row_count = direct ? period : INTERPOLATED_PHASES + 3,
     };
     if (is_passthrough(table)) {
         table->half = 0;
         table->taps = 0;
-        table->distinct = 0;
+        table->row_count = 0;
     }
-    return (uint64_t)table->distinct * ASR_GROUP_ROWS * taps > MAX_TABLE_FLOATS ? ASR_E_RATE : ASR_OK;
+    return ASR_OK;
 }
 
 static size_t table_bytes(const asr_resampler_table *table) {
     return ASR_ALIGN + asr_align_up(sizeof *table) +
-           asr_align_up((size_t)table->distinct * ASR_GROUP_ROWS * table->taps * sizeof(float)) +
+           asr_align_up((size_t)table->row_count * table->taps * sizeof(float)) +
            asr_align_up(table->distinct * sizeof(uint32_t));
 }
 
@@ -183,10 +194,15 @@ int asr_resampler_table_init(void *memory, size_t size, const asr_resampler_conf
     /* the table stands at `memory` itself; what must be aligned follows */
     unsigned char *place = asr_align_pointer((unsigned char *)memory + sizeof planned);
     float *rows = (float *)(void *)place;
-    const size_t row_floats = (size_t)planned.distinct * ASR_GROUP_ROWS * planned.taps;
+    const size_t row_floats = (size_t)planned.row_count * planned.taps;
     uint32_t *starts = (uint32_t *)(void *)(place + asr_align_up(row_floats * sizeof(float)));
     memset(rows, 0, row_floats * sizeof(float));
-    for (uint32_t group = 0; group < planned.distinct; group++) {
+    if (planned.distinct == 0) {
+        for (uint32_t row = 0; row < planned.row_count; row++) {
+            design_row(&planned, ((double)row - 1.0) / INTERPOLATED_PHASES, 0, rows + (size_t)row * planned.taps);
+        }
+    }
+    for (uint32_t group = 0; group < planned.distinct && planned.row_count > 0; group++) {
         const uint64_t first = (uint64_t)group * ASR_GROUP_ROWS * planned.down / planned.up;
         starts[group] = (uint32_t)first;
         for (uint32_t r = 0; r < ASR_GROUP_ROWS; r++) {
@@ -222,7 +238,6 @@ void asr_resampler_reset(asr_resampler *resampler) {
     resampler->fill = table->half > 0 ? table->half - 1 : 0;
     resampler->origin = -(int64_t)resampler->fill;
     memset(resampler->buffer, 0, resampler->capacity * sizeof(float));
-    resampler->cycle = 0;
     resampler->position = 0;
     resampler->taken = 0;
     resampler->made = 0;
@@ -302,12 +317,10 @@ static size_t outputs_ready(const asr_resampler *resampler, size_t room) {
     return ready < room ? (size_t)ready : room;
 }
 
-/* Makes `count` outputs that are ready. */
-static void make(asr_resampler *resampler, float *out, size_t count) {
+/* Makes `count` outputs that are ready: they stand in `groups_out` behind the returned number of others, which belong to
+ * the same group as the first and were made before. */
+static size_t make(asr_resampler *resampler, float groups_out[STEP_OUTPUT + 2 * ASR_GROUP_ROWS], size_t count) {
     const asr_resampler_table *table = resampler->table;
-    const uint32_t period = table->distinct * ASR_GROUP_ROWS;
-    const size_t taps = table->taps;
-    /* whole groups from the one that holds the next output; `skip` of its outputs were made before */
     const size_t first = resampler->position / ASR_GROUP_ROWS;
     const size_t skip = resampler->position % ASR_GROUP_ROWS;
     const size_t groups = (skip + count + ASR_GROUP_ROWS - 1) / ASR_GROUP_ROWS;
@@ -318,22 +331,37 @@ static void make(asr_resampler *resampler, float *out, size_t count) {
         const size_t start = group / table->distinct * table->advance + table->starts[distinct];
         const size_t same = (groups - column + table->distinct - 1) / table->distinct; /* groups with these rows */
         const int64_t window = (int64_t)start - ((int64_t)table->half - 1) - resampler->origin;
-        float sums[STEP_OUTPUT + 2 * ASR_GROUP_ROWS];
-        resampler->kernel(table->rows + distinct * ASR_GROUP_ROWS * taps, taps, resampler->buffer + window, table->advance,
-                          same, sums);
-        for (size_t i = 0; i < same; i++) {
-            const size_t place = (column + i * table->distinct) * ASR_GROUP_ROWS; /* before skipping */
-            for (size_t r = 0; r < ASR_GROUP_ROWS; r++) {
-                if (place + r >= skip && place + r < skip + count) {
-                    out[place + r - skip] = sums[i * ASR_GROUP_ROWS + r];
-                }
-            }
-        }
+        const float *rows = table->rows + distinct * ASR_GROUP_ROWS * table->taps;
+        resampler->kernel(rows, table->taps, resampler->buffer + window, table->advance, same,
+                          groups_out + column * ASR_GROUP_ROWS, table->period);
     }
+    return skip;
+}
+
+/* Makes `count` outputs, each from the 4 phases round its time: the cubic through them (Lagrange). */
+static void make_interpolated(const asr_resampler *resampler, float *out, size_t count) {
+    const asr_resampler_table *table = resampler->table;
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t time = (resampler->position + i) * table->down; /* in 1/up samples */
+        const int64_t window = (int64_t)(time / table->up) - ((int64_t)table->half - 1) - resampler->origin;
+        const uint64_t phase = time % table->up * INTERPOLATED_PHASES;
+        const float x = (float)(phase % table->up) / (float)table->up;
+        float sums[ASR_GROUP_ROWS]; /* at -1, 0, 1, 2 */
+        resampler->kernel(table->rows + phase / table->up * table->taps, table->taps, resampler->buffer + window, 0, 1, sums,
+                          ASR_GROUP_ROWS);
+        const float before = x + 1.0f;
+        const float after = x - 1.0f;
+        const float last = x - 2.0f;
+        out[i] = sums[1] * before * after * last * 0.5f - sums[2] * before * x * last * 0.5f +
+                 (sums[3] * before * x * after - sums[0] * x * after * last) * (1.0f / 6.0f);
+    }
+}
+
+static void advance(asr_resampler *resampler, size_t count) {
+    const asr_resampler_table *table = resampler->table;
     const uint64_t next = resampler->position + count;
-    const uint64_t cycles = next / period;
-    resampler->cycle += cycles;
-    resampler->position = (uint32_t)(next % period);
+    const uint64_t cycles = next / table->period;
+    resampler->position = (uint32_t)(next % table->period);
     resampler->origin -= (int64_t)(cycles * table->advance);
     resampler->made += count;
 }
@@ -341,7 +369,7 @@ static void make(asr_resampler *resampler, float *out, size_t count) {
 /* Forgets input that no later output needs; its group may have begun up to three outputs earlier. */
 static void forget(asr_resampler *resampler) {
     const asr_resampler_table *table = resampler->table;
-    const uint64_t group_first = resampler->position / ASR_GROUP_ROWS * ASR_GROUP_ROWS;
+    const uint64_t group_first = resampler->position / ASR_GROUP_ROWS * ASR_GROUP_ROWS; /* also where there are none */
     const int64_t needed = (int64_t)(group_first * table->down / table->up) - ((int64_t)table->half - 1);
     const int64_t unused = needed - resampler->origin;
     if (unused <= 0) {
@@ -399,9 +427,15 @@ static void run(asr_resampler *resampler, const int16_t *in_i16, const float *in
         }
         const size_t ready = outputs_ready(resampler, room < STEP_OUTPUT ? room : STEP_OUTPUT);
         if (ready > 0) {
-            float step[STEP_OUTPUT];
-            make(resampler, step, ready);
-            give(step, ready, out_i16 == NULL ? NULL : out_i16 + made, out_f32 == NULL ? NULL : out_f32 + made);
+            float step[STEP_OUTPUT + 2 * ASR_GROUP_ROWS];
+            size_t skip = 0;
+            if (resampler->table->distinct > 0) {
+                skip = make(resampler, step, ready);
+            } else {
+                make_interpolated(resampler, step, ready);
+            }
+            advance(resampler, ready);
+            give(step + skip, ready, out_i16 == NULL ? NULL : out_i16 + made, out_f32 == NULL ? NULL : out_f32 + made);
             made += ready;
         }
         forget(resampler);

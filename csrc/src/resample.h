@@ -12,9 +12,10 @@
 #define ASR_ROW_MULTIPLE 16
 
 /* For each of `groups` windows x, x + stride, x + 2 stride, ...: the products of the window with the 4 rows.
- * out[4 * i + r] is the i-th window times row r. rows: 4 * taps, aligned; taps a multiple of ASR_ROW_MULTIPLE.
+ * out[i * out_stride + r] is the i-th window times row r. rows: 4 * taps, aligned; taps a multiple of ASR_ROW_MULTIPLE.
  * The sum of one output does not depend on how many groups are computed together. */
-typedef void asr_group_kernel(const float *rows, size_t taps, const float *x, size_t stride, size_t groups, float *out);
+typedef void asr_group_kernel(const float *rows, size_t taps, const float *x, size_t stride, size_t groups, float *out,
+                              size_t out_stride);
 
 asr_group_kernel *asr_group_kernel_for(asr_simd level);
 

@@ -14,7 +14,8 @@
 #include <arm_neon.h>
 #endif
 
-static void group_scalar(const float *rows, size_t taps, const float *x, size_t stride, size_t groups, float *out) {
+static void group_scalar(const float *rows, size_t taps, const float *x, size_t stride, size_t groups, float *out,
+                         size_t out_stride) {
     for (size_t g = 0; g < groups; g++) {
         for (size_t r = 0; r < ASR_GROUP_ROWS; r++) {
             const float *row = rows + r * taps;
@@ -24,7 +25,7 @@ static void group_scalar(const float *rows, size_t taps, const float *x, size_t 
                     sum[j] += row[k + j] * x[g * stride + k + j];
                 }
             }
-            out[g * ASR_GROUP_ROWS + r] = (sum[0] + sum[2]) + (sum[1] + sum[3]);
+            out[g * out_stride + r] = (sum[0] + sum[2]) + (sum[1] + sum[3]);
         }
     }
 }
@@ -54,16 +55,17 @@ static void group_scalar(const float *rows, size_t taps, const float *x, size_t 
             }                                                                                                          \
         }                                                                                                              \
         for (size_t g = 0; g < (GROUPS); g++) {                                                                        \
-            V_STORE_SUMS(out + g * ASR_GROUP_ROWS, acc[g][0], acc[g][1], acc[g][2], acc[g][3]);                        \
+            V_STORE_SUMS(out + g * out_stride, acc[g][0], acc[g][1], acc[g][2], acc[g][3]);                            \
         }                                                                                                              \
         x += (GROUPS) * stride;                                                                                        \
-        out += (GROUPS) * ASR_GROUP_ROWS;                                                                              \
+        out += (GROUPS) * out_stride;                                                                                  \
         groups -= (GROUPS);                                                                                            \
     }
 
 #define GROUP_KERNEL(NAME, TARGET)                                                                                     \
-    TARGET static void NAME(const float *rows, size_t taps, const float *x, size_t stride, size_t groups, float *out) { \
-        TILE(4)                                                                                                        \
+    TARGET static void NAME(const float *rows, size_t taps, const float *x, size_t stride, size_t groups, float *out,  \
+                            size_t out_stride) {                                                                       \
+        V_WIDE_TILE                                                                                                    \
         TILE(2)                                                                                                        \
         TILE(1)                                                                                                        \
     }
@@ -89,6 +91,7 @@ static inline void store_sums_sse(float *out, __m128 a, __m128 b, __m128 c, __m1
 #define V_LOADU _mm_loadu_ps
 #define V_FMA(c, v, a) _mm_add_ps(_mm_mul_ps(c, v), a)
 #define V_STORE_SUMS store_sums_sse
+#define V_WIDE_TILE /* 16 registers hold no more than 2 groups */
 GROUP_KERNEL(group_sse2, )
 #undef VEC
 #undef V_WIDTH
@@ -97,6 +100,7 @@ GROUP_KERNEL(group_sse2, )
 #undef V_LOADU
 #undef V_FMA
 #undef V_STORE_SUMS
+#undef V_WIDE_TILE
 
 #define ASR_TARGET_AVX2 __attribute__((target("avx2,fma")))
 #define ASR_TARGET_AVX512 __attribute__((target("avx2,fma,avx512f,avx512dq")))
@@ -113,6 +117,7 @@ ASR_TARGET_AVX2 static inline void store_sums_avx2(float *out, __m256 a, __m256 
 #define V_LOADU _mm256_loadu_ps
 #define V_FMA _mm256_fmadd_ps
 #define V_STORE_SUMS store_sums_avx2
+#define V_WIDE_TILE
 GROUP_KERNEL(group_avx2, ASR_TARGET_AVX2)
 #undef VEC
 #undef V_WIDTH
@@ -121,6 +126,7 @@ GROUP_KERNEL(group_avx2, ASR_TARGET_AVX2)
 #undef V_LOADU
 #undef V_FMA
 #undef V_STORE_SUMS
+#undef V_WIDE_TILE
 
 #define HALVES_512(v) _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1))
 ASR_TARGET_AVX512 static inline void store_sums_avx512(float *out, __m512 a, __m512 b, __m512 c, __m512 d) {
@@ -138,6 +144,7 @@ ASR_TARGET_AVX512 static inline void store_sums_avx512(float *out, __m512 a, __m
 #define V_LOADU _mm512_loadu_ps
 #define V_FMA _mm512_fmadd_ps
 #define V_STORE_SUMS store_sums_avx512
+#define V_WIDE_TILE TILE(4)
 GROUP_KERNEL(group_avx512, ASR_TARGET_AVX512)
 #undef VEC
 #undef V_WIDTH
@@ -146,6 +153,7 @@ GROUP_KERNEL(group_avx512, ASR_TARGET_AVX512)
 #undef V_LOADU
 #undef V_FMA
 #undef V_STORE_SUMS
+#undef V_WIDE_TILE
 
 #elif defined(ASR_ARM)
 
@@ -156,6 +164,7 @@ GROUP_KERNEL(group_avx512, ASR_TARGET_AVX512)
 #define V_LOADU vld1q_f32
 #define V_FMA(c, v, a) vfmaq_f32(a, c, v)
 #define V_STORE_SUMS(out, a, b, c, d) vst1q_f32(out, vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d)))
+#define V_WIDE_TILE TILE(4)
 GROUP_KERNEL(group_neon, )
 
 #endif

@@ -149,7 +149,7 @@ def test_segment_after_a_cut_repeats_the_overlap():
 
 def test_loudness_threshold_keeps_quiet_speech_out():
     data = pcm16(sentence() * 0.1)
-    assert len(listen(data, endpointer=EndpointerSettings(level_mode=2, level_threshold=0.5))[1]) == 1
+    assert len(listen(data, endpointer=EndpointerSettings(level_mode=2, level_threshold=0.1))[1]) == 1
     assert len(listen(data, endpointer=EndpointerSettings(level_mode=2, level_threshold=10.0))[1]) == 0
     assert len(listen(data, endpointer=EndpointerSettings(level_mode=0, level_threshold=10.0))[1]) == 1
 
