@@ -17,6 +17,11 @@ class AsrError(Exception):
     result: ClassVar[str] = "FAILURE"
     code: ClassVar[str] = "ERR_GENERIC"
 
+    @property
+    def wire_message(self) -> str:
+        """The ``Message`` header: everything that the client's author needs to mend the fault."""
+        return str(self)
+
 
 class ConfigError(AsrError):
     """The configuration cannot be used; the operator must mend it."""
@@ -102,6 +107,13 @@ class GrammarError(LanguageModelError):
         self.column = column
         self.excerpt = excerpt
         self.hint = hint
+
+    @property
+    def wire_message(self) -> str:
+        """Place, fault and hint: an editor that gets nothing but this can mark the place."""
+        column = f", column {self.column}" if self.column else ""
+        place = f"line {self.line}{column}: " if self.line else ""
+        return f"{place}{self}{f' ({self.hint})' if self.hint else ''}"
 
 
 # --- audio ------------------------------------------------------------------------------------------------------

@@ -121,7 +121,8 @@ class Server:
                 accepting.start_soon(
                     functools.partial(trio.serve_listeners, self._serve_peer, listeners, handler_nursery=handlers)
                 )
-                task_status.started(Addresses(listeners[0].socket.getsockname()[1], http_port))
+                self.services.websocket_port = listeners[0].socket.getsockname()[1]
+                task_status.started(Addresses(self.services.websocket_port, http_port))
                 await self._drain_wanted.wait()
                 self.services.draining = True
                 accepting.cancel_scope.cancel()

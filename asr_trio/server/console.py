@@ -8,7 +8,6 @@ connections to nothing but this server.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -19,6 +18,8 @@ from starlette.types import Receive, Scope, Send
 
 from asr_trio import __version__
 from asr_trio.config import Settings
+from asr_trio.grammar import builtin
+from asr_trio.server.services import Services
 
 _PLAIN_HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,253}")
 
@@ -30,49 +31,69 @@ def is_enabled(settings: Settings) -> bool:
     return settings.console.enabled
 
 
-def routes(settings: Settings, *, websocket_port: int, models: Sequence[dict[str, Any]] = ()) -> list[BaseRoute]:
-    """Return the routes of the console, none where it is off.
-
-    Args:
-        settings: the configuration.
-        websocket_port: the port where the WebSocket listener really is.
-        models: what can be recognised, each with ``uri``, ``title`` and ``language``.
-    """
+def routes(services: Services) -> list[BaseRoute]:
+    """Return the routes of the console, none where it is off."""
+    settings = services.settings
     if not is_enabled(settings):
         return []
-    config = {
-        "version": __version__,
-        "websocket": {
-            "url": settings.console.websocket_url,
-            "scheme": "wss" if settings.tls.certificate else "ws",
-            "port": websocket_port,
-            "path": settings.server.paths[0] if settings.server.paths else "/asr-server/asr",
-        },
-        "models": list(models),
-    }
 
     async def page(_request: Request) -> Response:
         return RedirectResponse("/console/", status_code=307)
 
     async def configuration(_request: Request) -> Response:
+        config = {
+            "version": __version__,
+            "websocket": {
+                "url": settings.console.websocket_url,
+                "scheme": _scheme(settings),
+                "port": services.websocket_port,
+                "path": settings.server.paths[0] if settings.server.paths else "/asr-server/asr",
+            },
+            "models": _models(settings),
+        }
         return JSONResponse(config, headers={"Cache-Control": "no-store", **_HEADERS})
 
     return [
         Route("/", page),
         Route("/console", page),
         Route("/console/config.json", configuration),
-        Mount("/console", _Files(settings, websocket_port), name="console"),
+        Mount("/console", _Files(services), name="console"),
     ]
+
+
+def _scheme(settings: Settings) -> str:
+    return "wss" if settings.tls.certificate else "ws"
+
+
+def _models(settings: Settings) -> list[dict[str, str]]:
+    """Return what can be recognised: every model of free speech, then the builtin grammars that some model can read."""
+    models = settings.recognizer.models
+    free = [
+        {"uri": f"builtin:slm/{name}", "title": name.capitalize(), "language": model.languages[0]}
+        for name, model in models.items()
+        if model.acoustic is None or model.lm is not None
+    ]
+    default = settings.language_models.default_language.partition("-")[0]
+    languages = {tag.partition("-")[0]: tag for model in models.values() for tag in model.languages}
+    grammars = [
+        {
+            "uri": f"{builtin.SCHEME}{name}{'' if language == default else f'-{language}'}",
+            "title": name.upper() if name in {"cpf", "cnpj"} else name.capitalize(),
+            "language": languages[language],
+        }
+        for language in builtin.LANGUAGES
+        if language in languages
+        for name in builtin.NAMES
+    ]
+    return free + grammars
 
 
 class _Files(StaticFiles):
     """The page's files, under a policy that names the WebSocket of the host that the browser asked."""
 
-    def __init__(self, settings: Settings, websocket_port: int) -> None:
+    def __init__(self, services: Services) -> None:
         super().__init__(packages=[("asr_trio", "console")], html=True)
-        self._websocket_url = settings.console.websocket_url
-        self._scheme = "wss" if settings.tls.certificate else "ws"
-        self._port = websocket_port
+        self._services = services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_policy(message: Any) -> None:
@@ -87,7 +108,8 @@ class _Files(StaticFiles):
     def _policy(self, scope: Scope) -> str:
         host = dict(scope["headers"]).get(b"host", b"").decode("latin-1").rpartition(":")[0]
         host = host if _PLAIN_HOST.fullmatch(host) else "*"  # a policy cannot name an IPv6 literal
-        websocket = self._websocket_url or f"{self._scheme}://{host}:{self._port}"
+        settings = self._services.settings
+        websocket = settings.console.websocket_url or f"{_scheme(settings)}://{host}:{self._services.websocket_port}"
         return (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
             f"connect-src 'self' {websocket}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "

@@ -37,6 +37,7 @@ class Services:
         parameters: the operator's defaults of recognition parameters.
         quota: licences shared with other nodes, or None.
         draining: the server ends; it is not ready any more.
+        websocket_port: where the WebSocket listener is; 0 until it is.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -57,6 +58,7 @@ class Services:
         limits = settings.limits
         self.places = Places(sessions=limits.sessions, sessions_per_user=limits.sessions_per_user, quota=self.quota)
         self.draining = False
+        self.websocket_port = 0
         self._serials = itertools.count()
         self._publish()
 

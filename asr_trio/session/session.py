@@ -452,7 +452,7 @@ class Session:
         )
 
     def _failure(self, method: str, error: AsrError) -> Send:
-        return self._respond(method, Result(error.result), error_code=error.code, message=str(error))
+        return self._respond(method, Result(error.result), error_code=error.code, message=error.wire_message)
 
     def _respond(self, method: str, result: Result, **fields: object) -> Send:
         response = Response(

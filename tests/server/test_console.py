@@ -11,13 +11,15 @@ from starlette.applications import Starlette
 
 from asr_trio.config import Settings
 from asr_trio.server import console
+from asr_trio.server.services import Services
 
 FILES = Path(console.__file__).parents[1] / "console"
-MODELS = ({"uri": "builtin:slm/general", "title": "Free speech", "language": "en-US"},)
 
 
 def browse(settings: Settings | None = None, *, base_url: str = "http://asr.example:8026") -> httpx.AsyncClient:
-    application = Starlette(routes=console.routes(settings or Settings(), websocket_port=4711, models=MODELS))
+    services = Services(settings or Settings())
+    services.websocket_port = 4711
+    application = Starlette(routes=console.routes(services))
     return httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url=base_url)
 
 
@@ -74,7 +76,9 @@ async def test_the_page_is_told_where_the_protocol_is() -> None:
         response = await client.get("/console/config.json")
     assert response.headers["cache-control"] == "no-store"
     assert response.json()["websocket"] == {"url": None, "scheme": "ws", "port": 4711, "path": "/asr-server/asr"}
-    assert response.json()["models"] == list(MODELS)
+    models = {model["uri"]: model["language"] for model in response.json()["models"]}
+    assert models["builtin:slm/general"] == models["builtin:grammar/digits"] == "en-US"
+    assert "builtin:grammar/digits-pt" not in models
 
 
 async def test_behind_a_proxy_the_configured_address_is_told_and_allowed() -> None:
@@ -97,4 +101,4 @@ async def test_files_outside_are_not_served() -> None:
 )
 def test_with_auth_the_page_is_off_unless_asked_for(auth: bool, enabled: bool | None, served: bool) -> None:
     settings = Settings(auth={"htpasswd_file": "users"} if auth else {}, console={"enabled": enabled})
-    assert bool(console.routes(settings, websocket_port=1)) is served
+    assert bool(console.routes(Services(settings))) is served

@@ -14,7 +14,7 @@ public $order = [I want | I would like] {out.toppings = [];}
     (a | one | two {out.count = 2;}) [$size {out.size = rules.size;}]
     (pizza | pizzas)
     [with $topping {out.toppings.push(rules.topping);}
-     <0-3> [and $topping {out.toppings.push(rules.topping);}]]
+     (and $topping {out.toppings.push(rules.topping);}) <0-3>]
     [please];
 
 $size = small | medium | large;

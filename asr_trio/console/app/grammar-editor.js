@@ -71,6 +71,11 @@ export class GrammarEditor {
     return this.#area.value;
   }
 
+  /** `right`, `wrong` or `unknown` */
+  get verdict() {
+    return this.#verdict.dataset['state'];
+  }
+
   set text(value) {
     this.#area.value = value;
     this.judge(null, '');
@@ -81,12 +86,13 @@ export class GrammarEditor {
    *
    * @param {Fault | null} found  null where nothing is wrong
    * @param {string} words  what to say then
+   * @param {'right' | 'unknown'} [state]  of a text without fault
    */
-  judge(found, words) {
+  judge(found, words, state = words ? 'right' : 'unknown') {
     this.#fault = found;
     this.#root.classList.toggle('wrong', found !== null);
     this.#area.setAttribute('aria-invalid', String(found !== null));
-    this.#verdict.dataset['state'] = found ? 'wrong' : words ? 'right' : 'unknown';
+    this.#verdict.dataset['state'] = found ? 'wrong' : state;
     this.#verdict.replaceChildren(found?.message ?? words);
     if (found?.line) {
       const button = make('button', { type: 'button', class: 'quiet' }, 'Go there');

@@ -136,7 +136,6 @@ function showLevel(samples) {
 /** @returns {Record<string, string | number | boolean>} */
 function parameters() {
   const number = (/** @type {string} */ id) => byId(id, HTMLInputElement).valueAsNumber;
-  const checked = (/** @type {string} */ id) => byId(id, HTMLInputElement).checked;
   /** @type {Record<string, string | number | boolean>} */
   const wanted = {
     'decoder.continuousMode': checked('continuous'),
@@ -166,6 +165,7 @@ const grammarChosen = () => /** @type {HTMLInputElement} */ (document.querySelec
 async function languageModel(opened) {
   if (!grammarChosen()) return modelSelect.value;
   const text = editor.text;
+  if (editor.verdict === 'unknown') editor.judge(null, 'Checking…', 'unknown');
   try {
     const uri = await opened.defineGrammar(GRAMMAR_ID, text);
     if (text === editor.text) editor.judge(null, 'The server understands this grammar.');
@@ -278,12 +278,15 @@ function say(words) {
   notice.textContent = words;
 }
 
-const speak = () => (running ? running.source.stop() : recognize(openMicrophone));
+const checked = (/** @type {string} */ id) => byId(id, HTMLInputElement).checked;
+
+const speak = () =>
+  running ? running.source.stop() : recognize((onSamples) => openMicrophone({ processed: checked('processed'), onSamples }));
 const cancel = () => running?.session.cancel().catch((error) => say(error.message));
 
 /** @param {Blob | undefined} file */
 const recognizeFile = (file) =>
-  file && recognize((onSamples) => openFile(file, { fast: byId('fast', HTMLInputElement).checked, onSamples }));
+  file && recognize((onSamples) => openFile(file, { fast: checked('fast'), onSamples }));
 
 // --- playing the recording again ------------------------------------------------------------------------------------
 

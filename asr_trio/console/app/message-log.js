@@ -69,8 +69,9 @@ export class MessageLog {
 
 /** @param {import('../asr-client.js').Message} message */
 function info({ headers, name }) {
-  const interesting = name === 'RESPONSE' ? ['method', 'result', 'error-code', 'session-status'] : ['result-status', 'lastpacket', 'text', 'content-id', 'session-status'];
-  return interesting.flatMap((header) => headers.get(header) ?? []).filter((value) => value !== 'SUCCESS').join(' · ');
+  const interesting = name === 'RESPONSE' ? ['method', 'result', 'error-code', 'session-status'] : ['result-status', 'text', 'content-id', 'session-status'];
+  const values = interesting.flatMap((header) => headers.get(header) ?? []).filter((value) => value !== 'SUCCESS');
+  return [...values, ...(headers.get('lastpacket') === 'true' ? ['last packet'] : [])].join(' · ');
 }
 
 /** @param {import('../asr-client.js').Message} message */

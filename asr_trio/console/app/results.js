@@ -86,11 +86,13 @@ export class Results {
 
   /** @param {RecognitionResult} result */
   detail(result) {
+    const best = result.alternatives[0];
     this.#alternatives.replaceChildren(...result.alternatives.map((alternative) => {
       const bar = make('i', { 'data-confidence': confidence(alternative.score) });
       bar.style.width = `${Math.max(2, alternative.score)}%`;
-      const text = make('span', { class: 'text' }, ...difference(alternative.text, result.alternatives[0]?.text ?? ''));
-      const about = make('span', { class: 'about' }, alternative.lm ?? '');
+      const text = make('span', { class: 'text' }, ...difference(alternative.text, best?.text ?? ''));
+      const lm = alternative === best || alternative.lm !== best?.lm ? alternative.lm : '';
+      const about = make('span', { class: 'about' }, lm ?? '');
       return make('li', {}, text, make('span', { class: 'score' }, String(alternative.score)), make('span', { class: 'bar', 'aria-hidden': 'true' }, bar), about);
     }));
     if (!result.alternatives.length) {

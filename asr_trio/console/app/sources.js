@@ -22,11 +22,12 @@ export class MicrophoneError extends Error {}
 /**
  * Open the microphone.
  *
- * @param {(samples: Int16Array) => void} onSamples  is shown every packet as it comes
+ * @param {{ processed: boolean, onSamples: (samples: Int16Array) => void }} options  `processed` lets the browser work
+ *   on level, noise and echo; `onSamples` is shown every packet as it comes
  * @returns {Promise<Source>}
  * @throws {MicrophoneError}
  */
-export async function openMicrophone(onSamples) {
+export async function openMicrophone({ processed, onSamples }) {
   if (!navigator.mediaDevices) {
     throw new MicrophoneError('Browsers give the microphone only to https:// pages and to localhost. Use one of these addresses, or open a file.');
   }
@@ -34,7 +35,7 @@ export async function openMicrophone(onSamples) {
   let stream;
   try {
     stream = await navigator.mediaDevices.getUserMedia({
-      audio: { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: true },
+      audio: { channelCount: 1, echoCancellation: processed, noiseSuppression: processed, autoGainControl: processed },
     });
   } catch (error) {
     const { name, message } = /** @type {DOMException} */ (error);
