@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from asr_trio.errors import ConfigError
+from asr_trio.protocol.hints import parse_hints
 
 UNKNOWN_PARAMETER: Final = "ERR_INVALID_PARAMETER"
 """Echoed for a name that nobody knows."""
@@ -83,6 +84,9 @@ class RecognitionParameters(msgspec.Struct, frozen=True, kw_only=True):
 
 class Kind(StrEnum):
     """Type of a value on the wire."""
+
+    HINTS = "hints"
+    """Text that :mod:`asr_trio.protocol.hints` understands."""
 
     BOOL = "bool"
     INT = "int"
@@ -369,7 +373,7 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     Parameter(
         names=("hints.words",),
         field="hints",
-        kind=Kind.TEXT,
+        kind=Kind.HINTS,
         effect="Words to expect: `word:boost [pron], …`; boost and pronunciation optional",
     ),
 )
@@ -414,6 +418,9 @@ def _parse_value(parameter: Parameter, text: str) -> Value:
     if parameter.kind is Kind.BOOL:
         return parse_bool(text)
     if parameter.kind is Kind.TEXT:
+        return text
+    if parameter.kind is Kind.HINTS:
+        parse_hints(text)
         return text
     number = _parse_number(parameter, text)
     if parameter.kind is Kind.INT:
