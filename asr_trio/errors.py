@@ -77,6 +77,12 @@ class LanguageModelNotFoundError(LanguageModelError):
     code: ClassVar[str] = "ERR_FILE_OPEN"
 
 
+class LanguageModelFetchError(LanguageModelError):
+    """A language model is there, or may be, and could not be fetched: time, network, server."""
+
+    code: ClassVar[str] = "ERR_PATH_READ"
+
+
 class NoLanguageModelError(LanguageModelError):
     """The request names no language model."""
 

@@ -15,6 +15,8 @@ import msgspec
 
 MAX_HINTS: Final = 1000
 """A list that would change most of a vocabulary is no hint; it also bounds the work that one header can ask for."""
+MAX_CHARACTERS: Final = 32 * 1024
+"""Reading costs a microsecond a character, on the server's event loop."""
 MAX_BOOST: Final = 1e6
 
 # A word is letters (marks included), digits, apostrophe and dash; single blanks make it a phrase. Blanks are made
@@ -49,6 +51,8 @@ def parse_hints(text: str) -> tuple[Hint, ...]:
     Raises:
         ValueError: it is none; the message names the first bad entry.
     """
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"the hints are longer than {MAX_CHARACTERS} characters")
     hints: dict[tuple[str, tuple[str, ...]], Hint] = {}
     for found in _ENTRY.finditer(text):
         entry = " ".join(found[0].split())

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_trio.protocol.hints import MAX_HINTS, Hint, parse_hints
+from asr_trio.protocol.hints import MAX_CHARACTERS, MAX_HINTS, Hint, parse_hints
 from asr_trio.protocol.parameters import INVALID_VALUE, RecognitionParameters, update
 
 
@@ -41,9 +41,10 @@ def test_bad_hints_are_a_bad_value(text):
 
 
 def test_hints_are_bounded():
-    text = ",".join(f"w{i}" for i in range(MAX_HINTS + 1))
     with pytest.raises(ValueError, match="more than"):
-        parse_hints(text)
+        parse_hints(",".join(f"w{i}" for i in range(MAX_HINTS + 1)))
+    with pytest.raises(ValueError, match="longer than"):
+        parse_hints("," * (MAX_CHARACTERS + 1))
 
 
 @given(st.text(st.sampled_from("ab1:. ,[]-'é"), max_size=40))
