@@ -7,9 +7,9 @@ from typing import Final
 import msgspec
 
 from asr_trio.config import LanguageModelSettings
-from asr_trio.errors import LanguageModelNotFoundError
 from asr_trio.recognizer import base
 from asr_trio.recognizer.models import SLM_PREFIX
+from asr_trio.server.language_models import Library
 from asr_trio.server.pool import WorkerPool
 from asr_trio.session.events import GrammarSource, LanguageModelSource, PreparedSource, UriSource
 
@@ -26,9 +26,10 @@ class Resolved(msgspec.Struct, frozen=True):
 class LanguageModels:
     """Fetches and compiles."""
 
-    def __init__(self, settings: LanguageModelSettings, pool: WorkerPool) -> None:
+    def __init__(self, settings: LanguageModelSettings, pool: WorkerPool, *, max_grammar_bytes: int) -> None:
         self._settings = settings
         self._pool = pool
+        self._library = Library(settings, max_bytes=max_grammar_bytes)
 
     async def resolve(self, sources: tuple[LanguageModelSource, ...]) -> Resolved:
         """Return the models that `sources` name.
@@ -55,7 +56,8 @@ class LanguageModels:
 
             text = builtin.load(uri.removeprefix(_GRAMMAR_PREFIX), self._settings.default_language)
             return await self._compile(text, None, uri)
-        raise LanguageModelNotFoundError(f"Language model not found, {uri}")
+        document = await self._library.fetch(uri)
+        return await self._compile(document.text, document.content_type, uri)
 
     async def _compile(self, text: bytes, content_type: str | None, lm: str) -> base.GrammarModel:
         compiled = await self._pool.compile(text, content_type, lm)

@@ -21,6 +21,7 @@ import trio
 
 from asr_trio.config import LanguageModelSettings
 from asr_trio.errors import LanguageModelError, LanguageModelFetchError, LanguageModelNotFoundError
+from asr_trio.session.sources import GRAMMAR_TYPES
 
 MAX_REDIRECTS: Final = 3
 CACHED_DOCUMENTS: Final = 64
@@ -35,8 +36,6 @@ _CONTENT_TYPES: Final = {
     ".xml": "application/srgs+xml",
 }
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-# What web servers say of files that they do not know; the text's own beginning says more.
-_VAGUE_TYPES: Final = frozenset(("text/plain", "application/octet-stream", "binary/octet-stream"))
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,13 +100,15 @@ class Library:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
             raise missing from None
-        with open(descriptor, "rb") as file:
+        try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise missing
-            try:
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
                 text = file.read(self._max_bytes + 1)
-            except OSError:
-                raise LanguageModelFetchError(f"{uri} cannot be read") from None
+        except OSError:
+            raise LanguageModelFetchError(f"{uri} cannot be read") from None
+        finally:
+            os.close(descriptor)
         self._check_size(len(text), uri)
         return Document(text=text, content_type=_CONTENT_TYPES.get(path.suffix.lower()))
 
@@ -133,7 +134,7 @@ class Library:
         try:
             url = httpx.URL(uri)
             # One client a fetch: its connections are nobody else's, and end here.
-            async with httpx.AsyncClient(verify=self._tls, trust_env=False, timeout=None) as client:
+            async with httpx.AsyncClient(verify=self._tls, trust_env=False, timeout=self._timeout_s) as client:
                 for _ in range(MAX_REDIRECTS + 1):
                     self._check_host(url)
                     async with client.stream("GET", url, headers=headers) as response:
@@ -166,11 +167,16 @@ class Library:
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise LanguageModelFetchError(f"{uri} is compressed though nobody asked for it")
         text = bytearray()
-        async for chunk in response.aiter_raw():
-            text += chunk
-            self._check_size(len(text), uri)
+        with trio.CancelScope() as enough:
+            async for chunk in response.aiter_raw():
+                text += chunk
+                if len(text) > self._max_bytes:
+                    # Leaving the loop would leave httpcore's generators to the garbage collector; this ends them.
+                    enough.cancel()
+        self._check_size(len(text), uri)
         content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if not content_type or content_type in _VAGUE_TYPES:
+        if content_type not in GRAMMAR_TYPES:
+            # "text/plain" is what web servers say of files that they do not know; the ending may say more.
             content_type = _CONTENT_TYPES.get(Path(response.url.path).suffix.lower())
         return Document(text=bytes(text), content_type=content_type)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from asr_trio.config import QuotaSettings, Settings
 from asr_trio.errors import ConfigError
-from asr_trio.protocol.parameters import RecognitionParameters, update
+from asr_trio.protocol.parameters import from_settings
 from asr_trio.server.effects import LanguageModels
 from asr_trio.server.observe import Metrics
 from asr_trio.server.places import Places
@@ -47,13 +47,12 @@ class Services:
             ConfigError: the settings contradict themselves.
         """
         self.settings = settings
-        self.parameters, refused = update(RecognitionParameters(), settings.parameters)
-        if refused:
-            faults = ", ".join(f"{name} ({word})" for name, word in refused.items())
-            raise ConfigError(f"parameters: {faults}")
+        self.parameters = from_settings(settings.parameters)
         self.metrics = Metrics()
         self.pool = WorkerPool(settings.recognizer)
-        self.models = LanguageModels(settings.language_models, self.pool)
+        self.models = LanguageModels(
+            settings.language_models, self.pool, max_grammar_bytes=settings.limits.grammar_bytes
+        )
         self.quota = _shared_quota(settings.quota)
         limits = settings.limits
         self.places = Places(sessions=limits.sessions, sessions_per_user=limits.sessions_per_user, quota=self.quota)
