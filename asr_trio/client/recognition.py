@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 import trio
@@ -114,6 +114,9 @@ class Recognition:
                 await self._send_packet(SendAudio(last_packet=True, content_type=content_type))
             except ConnectionLostError:
                 return
+            finally:
+                if isinstance(self._audio, AsyncGenerator):  # left in the middle, it would be the collector's to end
+                    await self._audio.aclose()
 
     async def _send_packet(self, packet: SendAudio) -> None:
         await self._session.send(packet)
