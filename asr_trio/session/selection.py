@@ -6,16 +6,17 @@ import msgspec
 
 from asr_trio.protocol.parameters import RecognitionParameters
 from asr_trio.protocol.results import Alternative
+from asr_trio.session.textify import parse_kinds, textify
 
 
 def select_alternatives(
     alternatives: tuple[Alternative, ...],
     parameters: RecognitionParameters,
-    language: str,  # noqa: ARG001 - used by textify
+    language: str,
     *,
     partial: bool = False,
 ) -> tuple[Alternative, ...]:
-    """Apply confidence threshold, n-best length and word details.
+    """Apply confidence threshold, n-best length, word details and textify; words stay as they were spoken.
 
     Args:
         alternatives: best first.
@@ -29,6 +30,10 @@ def select_alternatives(
     threshold = 0 if partial else parameters.confidence_threshold
     length = 1 if partial else parameters.max_sentences
     chosen = [alternative for alternative in alternatives if alternative.score >= threshold][:length]
+    if parameters.textify_enabled:
+        rules, formatting = parameters.textify_formatting_rules, parameters.textify_formatting_enabled
+        kinds = parse_kinds(rules, formatting=formatting)
+        chosen = [msgspec.structs.replace(item, text=textify(item.text, language, kinds)) for item in chosen]
     words_shown = {0: 0, 1: 1}.get(parameters.word_details, length)
     return tuple(
         alternative if index < words_shown else msgspec.structs.replace(alternative, words=())

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NoReturn, assert_never
 
+import msgspec
+
 from asr_trio.config import LimitSettings
 from asr_trio.errors import (
     AsrError,
@@ -38,7 +40,7 @@ from asr_trio.protocol.messages import (
     StartInputTimers,
     StartRecognition,
 )
-from asr_trio.protocol.parameters import INVALID_VALUE, RecognitionParameters, describe, update
+from asr_trio.protocol.parameters import INVALID_VALUE, UNSUPPORTED, RecognitionParameters, describe, update
 from asr_trio.session.events import (
     Close,
     Effect,
@@ -60,6 +62,7 @@ from asr_trio.session.events import (
 from asr_trio.session.recognition import Recognition, interpretation_result
 from asr_trio.session.sources import SESSION_SCHEME, parse_sources
 from asr_trio.session.states import ANSWERS, WIRE_STATUS, Answer, State, Trigger
+from asr_trio.session.textify import is_available
 from asr_trio.session.timers import Timer, Timers
 
 CLOSE_NORMAL: Final = 1000
@@ -219,7 +222,7 @@ class Session:
             case CreateSession():
                 return self._create(message, now_s)
             case SetParameters():
-                self.parameters, refused = update(self.parameters, message.parameters)
+                self.parameters, refused = self._updated(message.parameters)
                 return [self._success(Method.SET_PARAMETERS, parameters=refused)]
             case GetParameters():
                 values = describe(self.parameters, message.names)
@@ -272,7 +275,7 @@ class Session:
         if self._draining:
             raise BusyError("The server is shutting down")
         sources = self._sources(message)
-        parameters, refused = update(self.parameters, message.parameters)
+        parameters, refused = self._updated(message.parameters)
         opening = _Opening(message, self._recognitions, parameters)
         self._recognitions += 1
         # .NET parses echoed values strictly, and an error there costs it this answer, without which it sends no audio:
@@ -282,6 +285,14 @@ class Session:
             opening.note = f"Ignored values of {', '.join(bad)}"
         self._begin(opening)
         return [OpenRecognition(recognition=opening.number, sources=sources, parameters=parameters)]
+
+    def _updated(self, wishes: dict[str, str]) -> tuple[RecognitionParameters, dict[str, str]]:
+        """Apply a client's wishes; one that needs a package that is not installed is refused like one unknown here."""
+        parameters, refused = update(self.parameters, wishes)
+        if parameters.textify_enabled and not is_available():
+            parameters = msgspec.structs.replace(parameters, textify_enabled=False)
+            refused |= {name: UNSUPPORTED for name in wishes if name.lower() == "textify.enabled"}
+        return parameters, refused
 
     def _sources(self, message: DefineGrammar | StartRecognition | InterpretText) -> tuple[LanguageModelSource, ...]:
         return parse_sources(
