@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "internal.h"
+#include "tone.h"
 
 #define FRAME_MS 10
 #define SAMPLES_PER_MS (ASR_RATE_HZ / 1000)
@@ -78,7 +79,8 @@ struct asr_endpointer {
     int64_t quiet_cut;       /* the best place to cut so far, or -1 */
     float quiet_energy;
 
-    float level;             /* smoothed mean square */
+    asr_tone tone;
+    float level; /* smoothed mean square */
     float background_percent;
 };
 
@@ -458,6 +460,12 @@ static void measure(asr_endpointer *endpointer, const int16_t frame[ASR_FRAME_SA
     endpointer->level += LEVEL_SMOOTHING * (this->energy - endpointer->level);
 }
 
+static void emit_key(const asr_endpointer *endpointer, output *out, const asr_tone_result *found) {
+    if (found->key != 0) {
+        emit(endpointer, out, ASR_EVENT_DTMF, found->key, found->key_start * ASR_FRAME_SAMPLES, found->key_end * ASR_FRAME_SAMPLES);
+    }
+}
+
 /* A frame is complete in the ring. */
 static void frame_complete(asr_endpointer *endpointer, output *out) {
     const int64_t frame = endpointer->frames++;
@@ -471,6 +479,13 @@ static void frame_complete(asr_endpointer *endpointer, output *out) {
         if (frame >= endpointer->lookahead) {
             record_at(endpointer, frame - endpointer->lookahead)->probability = probability;
         }
+    }
+    if (endpointer->config.use_tone_detectors && endpointer->total == INT64_MAX) {
+        const asr_tone_result found = asr_tone_process(&endpointer->tone, samples);
+        for (int64_t i = larger(0, frame + 1 - (int64_t)found.tone_frames); i <= frame && found.tone_frames > 0; i++) {
+            record_at(endpointer, i)->tone = 1;
+        }
+        emit_key(endpointer, out, &found);
     }
     step(endpointer, out);
 }
@@ -562,6 +577,8 @@ int asr_endpointer_flush(asr_endpointer *endpointer, int16_t *pcm, size_t *pcm_c
             endpointer->received += (int64_t)missing;
             frame_complete(endpointer, &out);
         }
+        const asr_tone_result found = asr_tone_finish(&endpointer->tone);
+        emit_key(endpointer, &out, &found);
         finish(endpointer, &out);
     }
     *pcm_count = out.pcm_used;
