@@ -10,7 +10,7 @@ from typing import Final, cast
 
 from asr_trio.errors import AcousticModelError
 from asr_trio.recognizer.base import Engine, GrammarModel, LanguageModel
-from asr_trio.recognizer.grammars import load_grammar
+from asr_trio.recognizer.grammars import lexicon, load_grammar
 from asr_trio.recognizer.models import POCKETSPHINX, ModelRegistry
 
 ENTRY_POINT_GROUP: Final = "asr_trio.engines"
@@ -50,6 +50,8 @@ class Engines:
         for name, settings in self.registry.settings.models.items():
             if settings.preload and find_maker(settings.engine).fork_safe:
                 self.get(name)
+                if settings.engine == POCKETSPHINX:
+                    lexicon(name, settings)
 
     def get(self, name: str) -> Engine:
         """Return the engine of a model by its name proper.
@@ -67,9 +69,9 @@ class Engines:
         """Return the name of the configured model that reads a language model.
 
         Raises:
-            AcousticModelError: no model reads this language.
+            GrammarError: the compiled grammar is of another version of this program.
             LanguageModelNotFoundError: no model has this name.
         """
         if isinstance(model, GrammarModel):
-            return self.registry.for_language(load_grammar(model).language)[0]
+            return load_grammar(model).model
         return self.registry.get(model.name)[0]

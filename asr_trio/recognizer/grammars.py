@@ -2,56 +2,73 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 import msgspec
 
-from asr_trio.errors import GrammarError
+from asr_trio.config import ModelSettings
+from asr_trio.errors import AcousticModelError, GrammarError
+from asr_trio.grammar.compile import CompiledGrammar, compile_model
+from asr_trio.grammar.lexicon import Lexicon
+from asr_trio.grammar.reader import read_grammar
+from asr_trio.grammar.semantics import read
 from asr_trio.protocol.results import Alternative, Interpretation
 from asr_trio.recognizer.base import Compile, Compiled, GrammarModel, Interpret
 from asr_trio.recognizer.models import ModelRegistry, model_files
+
+
+class _Package(msgspec.Struct, frozen=True):
+    """What travels as GrammarModel.compiled: the grammar and the configured model whose phones it is written in."""
+
+    model: str
+    grammar: bytes
 
 
 class Grammar(msgspec.Struct, frozen=True, kw_only=True):
     """A compiled grammar as the decoder wants it.
 
     Attributes:
-        language: tag that chooses the acoustic model.
+        model: name of the configured model that reads it.
         start: number of the start state.
         final: number of the only final state.
         arcs: (from, to, probability, index into `words` or -1 for none).
-        words: as the grammar spells them.
+        words: as the grammar spells them; "" for filler speech.
         pronunciations: of each word, phones separated by blanks.
         compiled: the grammar package's own form, for interpretation.
     """
 
-    language: str
+    model: str
     start: int
     final: int
     arcs: tuple[tuple[int, int, float, int], ...]
     words: tuple[str, ...]
     pronunciations: tuple[tuple[str, ...], ...]
-    compiled: Any
+    compiled: CompiledGrammar
 
     def interpret(self, words: Sequence[str], score: int) -> tuple[Interpretation, ...]:
         """Return what a sentence means, best first; `score` is the sentence's own."""
-        from asr_trio.grammar.semantics import interpret
-
-        meanings = interpret(self.compiled, words)
-        best = max((weight for _, weight in meanings), default=1.0) or 1.0
-        return tuple(Interpretation(value=value, score=round(score * weight / best)) for value, weight in meanings)
+        return tuple(
+            Interpretation(value=reading.value, score=round(score * reading.weight))
+            for reading in read(self.compiled, words)
+        )
 
 
 @lru_cache(maxsize=64)
 def load_grammar(model: GrammarModel) -> Grammar:
-    """Read the bytes that `compile_grammar` returned."""
-    from asr_trio.grammar.compile import CompiledGrammar
+    """Read the bytes that `compile_grammar` returned.
 
-    compiled = CompiledGrammar.from_bytes(model.compiled)
+    Raises:
+        GrammarError: they are of another version of this program.
+    """
+    try:
+        package = msgspec.msgpack.decode(model.compiled, type=_Package)
+    except msgspec.MsgspecError as error:
+        raise GrammarError("the compiled grammar cannot be read", hint="compile it again") from error
+    compiled = CompiledGrammar.from_bytes(package.grammar)
     return Grammar(
-        language=compiled.language,
+        model=package.model,
         start=compiled.start,
         final=compiled.final,
         arcs=tuple(compiled.arcs()),
@@ -61,27 +78,37 @@ def load_grammar(model: GrammarModel) -> Grammar:
     )
 
 
-@lru_cache(maxsize=4)
-def _lexicon(dictionary: str) -> Any:
-    from asr_trio.grammar.lexicon import Lexicon
+def lexicon(name: str, settings: ModelSettings) -> Lexicon:
+    """Return the words of a configured model; read once, before processes are forked where the model is preloaded."""
+    return _lexicon(model_files(name, settings).dictionary, settings.languages[0])
 
-    return Lexicon.from_dictionary(dictionary)
+
+@lru_cache(maxsize=8)
+def _lexicon(dictionary: str, language: str) -> Lexicon:
+    return Lexicon.from_dictionary(dictionary, language=language)
 
 
 def compile_grammar(frame: Compile, registry: ModelRegistry) -> Compiled:
     """Compile for the acoustic model of the grammar's language.
 
+    A language that no configured model has is read by the default model, where the spelling rules of the lexicon know
+    how to say it with that model's phones.
+
     Raises:
         GrammarError: the text is no grammar, or too large.
-        AcousticModelError: no model reads its language.
+        AcousticModelError: nothing reads its language.
     """
-    from asr_trio.grammar.compile import compile_grammar as compile_text
-
-    name, settings = registry.get(registry.settings.default_model)
-    compiled = compile_text(
-        frame.text, content_type=frame.content_type, lexicon=_lexicon(model_files(name, settings).dictionary)
-    )
-    return Compiled(compiled=compiled.to_bytes(), digest=compiled.digest, warnings=tuple(compiled.warnings))
+    grammar = read_grammar(frame.text, frame.content_type)
+    fallback = registry.get(registry.settings.default_model)
+    try:
+        name, settings = registry.for_language(grammar.language) if grammar.language else fallback
+    except AcousticModelError:
+        name, settings = fallback
+        if not lexicon(name, settings).covers(grammar.language):
+            raise
+    compiled = compile_model(grammar, lexicon=lexicon(name, settings))
+    package = msgspec.msgpack.encode(_Package(name, compiled.to_bytes()))
+    return Compiled(compiled=package, digest=hashlib.sha256(package).hexdigest(), warnings=tuple(compiled.warnings))
 
 
 def interpret_text(frame: Interpret) -> tuple[Alternative, ...]:
@@ -95,7 +122,10 @@ def interpret_text(frame: Interpret) -> tuple[Alternative, ...]:
     for model in frame.models:
         if not isinstance(model, GrammarModel):
             raise GrammarError("only grammars interpret text")
-        interpretations = load_grammar(model).interpret(words, 100)
-        if interpretations:
-            found.append(Alternative(text=" ".join(words), score=100, lm=model.lm, interpretations=interpretations))
+        readings = read(load_grammar(model).compiled, words)
+        if readings:
+            interpretations = tuple(
+                Interpretation(value=reading.value, score=round(100 * reading.weight)) for reading in readings
+            )
+            found.append(Alternative(text=readings[0].text, score=100, lm=model.lm, interpretations=interpretations))
     return tuple(found[: frame.max_sentences])

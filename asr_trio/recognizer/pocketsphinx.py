@@ -111,7 +111,7 @@ class _PocketSphinxRecognition:
         return [segment for segment in self._decoder.segments() if not is_filler(segment.word)]
 
     def _words(self, segments: list[Segment], spell: Callable[[str], str]) -> tuple[Word, ...]:
-        """Words in stream time; frames never overlap, so times increase strictly."""
+        """Words in stream time; frames never overlap, so times increase strictly. Filler speech is not shown."""
         return tuple(
             Word(
                 text=spell(segment.word),
@@ -120,6 +120,7 @@ class _PocketSphinxRecognition:
                 end_time=round(self._start_s + segment.end / FRAMES_PER_SECOND, 3),
             )
             for segment in segments
+            if spell(segment.word)
         )
 
 

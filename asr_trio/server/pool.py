@@ -377,7 +377,7 @@ class WorkerPool:
         """Own the fork server and the workers until cancelled; started once the models are loaded and workers warm.
 
         Raises:
-            AsrError: the configured models cannot be loaded.
+            AsrError: the configured models cannot be loaded at the start.
         """
         started = False
         while True:
@@ -392,6 +392,8 @@ class WorkerPool:
                     started = True
                     task_status.started()
                 self.ready = True
+            if not started:
+                raise errors.RecognizerError("the process that loads the models ended or never answered")
             self.restarts["fork server"] += 1
             await trio.sleep(RESTART_PAUSE_S)
 
