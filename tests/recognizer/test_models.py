@@ -40,12 +40,12 @@ def test_language_finds_its_model_by_tag_then_by_primary_language(language: str,
 
 
 def test_language_without_a_model_tells_which_there_are() -> None:
-    with pytest.raises(AcousticModelError, match="'pt-BR'.*en-US"):
+    with pytest.raises(AcousticModelError, match=r"'pt-BR'.*en-US"):
         registry().for_language("pt-BR")
 
 
 def test_missing_part_is_named_without_its_path() -> None:
-    with pytest.raises(AcousticModelError, match="^model 'x': its acoustic model is missing$"):
+    with pytest.raises(AcousticModelError, match=r"^model 'x': its acoustic model is missing$"):
         model_files("x", ModelSettings(acoustic=Path("/nonexistent")))
 
 
