@@ -11,6 +11,7 @@ import trio
 
 from asr_trio import client, config
 from asr_trio.server import app as server_app
+from asr_trio.server.observe import configure_logging
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -37,6 +38,7 @@ async def server(url: str | None, user: str | None = None, password: str | None 
         tls={"certificate": None, "key": None},
         log={"level": "warning"},
     )
+    configure_logging(settings.log)
     async with trio.open_nursery() as nursery:
         addresses = await nursery.start(server_app.serve, settings)
         yield Server(f"ws://127.0.0.1:{addresses.ws_port}/asr-server/asr")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Final
+from typing import Final, NoReturn
 
 from cyclopts import App, CycloptsError
 
@@ -49,17 +49,17 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:  # the reader of our output (head, less) has gone: nothing to say and nobody to say it to
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except BrokenPipeError:
+        _end_unheard()
     except BaseExceptionGroup as group:
         # Trio wraps what its tasks raise; what a user can mend is shown as one line each, the rest as it is.
-        expected, rest = group.split((AsrError, KeyboardInterrupt))
+        expected, rest = group.split((AsrError, KeyboardInterrupt, BrokenPipeError))
         if rest is not None or expected is None:
             raise
-        interrupted = expected.subgroup(KeyboardInterrupt) is not None
-        if interrupted:
+        if expected.subgroup(KeyboardInterrupt) is not None:
             sys.exit(130)
+        if expected.subgroup(BrokenPipeError) is not None:
+            _end_unheard()
         for leaf in _leaves(expected):
             _tell(leaf)
         sys.exit(2)
@@ -68,6 +68,12 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _tell(error: BaseException) -> None:
     print(f"asr-trio: {error}", file=sys.stderr)
+
+
+def _end_unheard() -> NoReturn:
+    """End where the reader of our output (head, less) has gone: nothing to say and nobody to say it to."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
