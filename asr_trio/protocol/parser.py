@@ -177,7 +177,8 @@ def _parse_send_audio(frame: _Frame) -> SendAudio:
     return SendAudio(
         audio=_audio_body(frame),
         last_packet=(frame.get(headers.LAST_PACKET) or "").lower() in {"true", "1", "yes", "on"},
-        content_type=frame.content_type(),
+        # With its parameters: "audio/raw;rate=8000" says what raw audio cannot.
+        content_type=(frame.get(headers.CONTENT_TYPE) or "").lower() or None,
     )
 
 

@@ -239,7 +239,8 @@ class Session:
                 self._running().start_input_timers(now_s)
                 return [self._success(Method.START_INPUT_TIMERS)]
             case SendAudio():
-                return [self._running().push(message)]
+                # Some clients begin with an empty packet, whose type says nothing about the audio.
+                return [self._running().push(message)] if message.audio or message.last_packet else []
             case CancelRecognition():
                 stop = self._stop_recognition(now_s)
                 return [*stop, self._success(Method.CANCEL_RECOGNITION), *self._close_if_draining()]

@@ -124,6 +124,11 @@ def test_text_of_interpretation_may_hold_colons():
     )
 
 
+def test_audio_keeps_the_parameters_of_its_type():
+    message = parse_client_message(b"ASR 2.3 SEND_AUDIO\nContent-Type: Audio/RAW; rate=8000\n\n")
+    assert message == SendAudio(content_type="audio/raw; rate=8000")
+
+
 def test_audio_without_length_is_all_that_follows():
     assert parse_client_message(b"ASR 2.3 SEND_AUDIO\n\n\r\n\0a\n") == SendAudio(audio=b"\r\n\0a\n")
 
