@@ -41,12 +41,18 @@ def test_every_truncation_is_a_message_or_a_protocol_error(name):
             continue
 
 
-@pytest.mark.parametrize("name", [name for name, (data, _) in SHAPES.items() if PCM not in data])
+# Audio without a length is everything that follows.
+_DECLARED = [
+    name
+    for name, (data, message) in SHAPES.items()
+    if PCM not in data and not (isinstance(message, SendAudio) and b"Content-Length" not in data)
+]
+
+
+@pytest.mark.parametrize("name", _DECLARED)
 @pytest.mark.parametrize("trailing", [b"\r\n", b"\n", b"\0\0", b"\r\n\r\n\0"])
 def test_trailing_line_ends_and_zeros_change_nothing_but_undeclared_audio(name, trailing):
     data, message = SHAPES[name]
-    if isinstance(message, SendAudio) and b"Content-Length" not in data:
-        pytest.skip("audio without a length is everything that follows")
     assert parse_client_message(data + trailing) == message
 
 
