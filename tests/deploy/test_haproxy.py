@@ -10,10 +10,11 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+import httpx
 import pytest
 import trio
 
@@ -191,3 +192,33 @@ async def test_a_rolling_restart_loses_no_recognition(tmp_path: Path, shared: Pa
     texts = {outcome for outcome in calls.outcomes if not outcome.startswith("closed 1001")}
     assert len(texts) == 1, calls.outcomes
     assert calls.outcomes[texts.pop()] >= 2 * CALLERS
+
+
+async def open_sessions(http_port: int) -> int:
+    """Return how many sessions a node says that it has."""
+    async with httpx.AsyncClient() as http:
+        text = (await http.get(f"http://127.0.0.1:{http_port}/metrics")).text
+    found = re.search(r"^asr_sessions (\S+)$", text, re.MULTILINE)
+    assert found is not None
+    return int(float(found[1]))
+
+
+async def test_sessions_spread_evenly_and_a_killed_node_loses_only_its_own(tmp_path: Path) -> None:
+    if shutil.which("haproxy") is None:
+        pytest.skip("haproxy is not installed")
+    site = Site(tmp_path)
+    lost = 0
+    async with site.running(), AsyncExitStack() as stack:
+        await trio.sleep(1)  # the probing connection of `running` has left
+        sessions = [await stack.enter_async_context(site.connect()) for _ in range(10)]
+        counts = [await open_sessions(node.http_port) for node in site.nodes]
+        assert sorted(counts) == [5, 5]
+        await site.nodes[0].kill()
+        for session in sessions:
+            try:
+                await session.get_parameters("decoder.maxSentences")
+            except client.ConnectionLostError:
+                lost += 1
+        assert lost == 5
+        async with site.connect() as session:  # the other node takes whoever comes next
+            assert await session.get_parameters("decoder.maxSentences")
