@@ -1,69 +1,45 @@
 """From the bytes that a client sends to the samples in them: raw audio, WAV, and what else can be recognised.
 
 The format is decided once, on the first bytes. Under ``audio/raw`` the bytes are samples of the default format, except
-that a RIFF header in front is skipped (and believed), because clients do send WAV files with that label. Under any
+that a WAV header in front is skipped (and believed), because clients do send WAV files with that label. Under any
 other content type the bytes are looked at; what no container begins with is raw (protocol.md, section 12).
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
-import msgspec
-
+from asr_trio.audio import codecs, wave
+from asr_trio.audio.codecs import Codec
+from asr_trio.audio.format import SAMPLE_BYTES, AudioFormat, Encoding
 from asr_trio.errors import AudioFormatError
 
-Encoding: TypeAlias = Literal["pcm_u8", "pcm_s16", "pcm_s24", "pcm_s32", "float32", "float64", "alaw", "mulaw"]
+__all__ = ["SAMPLE_BYTES", "AudioFormat", "AudioReader", "Encoding"]
 
-SAMPLE_BYTES: Final[dict[Encoding, int]] = {
-    "pcm_u8": 1,
-    "pcm_s16": 2,
-    "pcm_s24": 3,
-    "pcm_s32": 4,
-    "float32": 4,
-    "float64": 8,
-    "alaw": 1,
-    "mulaw": 1,
+_RAW: Final = "audio/raw"
+_SNIFF_BYTES: Final = 8_192
+"""Enough for four MP3 frames."""
+_TELEPHONE_HZ: Final = 8_000
+_TELEPHONE_TYPES: Final[dict[str, Encoding]] = {
+    "audio/basic": "mulaw",
+    "audio/pcmu": "mulaw",
+    "audio/mulaw": "mulaw",
+    "audio/x-mulaw": "mulaw",
+    "audio/pcma": "alaw",
+    "audio/alaw": "alaw",
+    "audio/x-alaw": "alaw",
 }
+"""Content types of samples without a container (RFC 3551, RFC 2046)."""
 
-
-class AudioFormat(msgspec.Struct, frozen=True):
-    """How samples are laid out: little-endian, channels interleaved."""
-
-    encoding: Encoding
-    sample_rate_hz: int
-    channels: int = 1
-
-    @property
-    def frame_bytes(self) -> int:
-        """Bytes of one sample of every channel."""
-        return SAMPLE_BYTES[self.encoding] * self.channels
-
-
-_MIN_RATE_HZ: Final = 4_000
-_MAX_RATE_HZ: Final = 384_000
-_MAX_CHANNELS: Final = 32
-_MAX_HEADER_BYTES: Final = 1 << 20
-"""A WAV file may carry pictures and text before its samples, but not without end."""
-
-_WAVE_FORMATS: Final[dict[tuple[int, int], Encoding]] = {
-    (1, 8): "pcm_u8",
-    (1, 16): "pcm_s16",
-    (1, 24): "pcm_s24",
-    (1, 32): "pcm_s32",
-    (3, 32): "float32",
-    (3, 64): "float64",
-    (6, 8): "alaw",
-    (7, 8): "mulaw",
-}
-"""(format tag, bits per sample) as in the registry of Microsoft's ``mmreg.h``."""
-_EXTENSIBLE: Final = 0xFFFE
-_UNKNOWN_SIZES: Final = (0, 0xFFFFFFFF)
-"""Data sizes of writers that did not know it when they began: the data go on until the audio ends."""
+_Stage: TypeAlias = Callable[[bool], bytes]
 
 
 class AudioReader:
     """Takes the bytes of one recognition as they come and gives out whole samples.
+
+    Compressed audio comes out when the last byte has come in; that call decodes a whole file and takes its time
+    (`decodes_whole` tells beforehand).
 
     Attributes:
         format: how the samples are laid out, or None while that is not decided.
@@ -79,10 +55,19 @@ class AudioReader:
         """
         self.format: AudioFormat | None = None
         self.ended = False
-        self._default_format = default_format
-        self._media_type = (content_type or "application/octet-stream").partition(";")[0].strip().lower()
-        self._pending = b""
+        self._media_type = (content_type or "").partition(";")[0].strip().lower()
+        telephone = _TELEPHONE_TYPES.get(self._media_type)
+        self._default_format = AudioFormat(telephone, _TELEPHONE_HZ) if telephone else default_format
+        self._pending = bytearray()
         self._data_bytes_left: int | None = None
+        self._codec: Codec | None = None
+        self._wave = wave.WaveParser()
+        self._stage: _Stage = self._recognise
+
+    @property
+    def decodes_whole(self) -> bool:
+        """True where the call with the last bytes will decode a whole compressed file: better not in an event loop."""
+        return self._codec is not None
 
     def feed(self, data: bytes, *, last: bool = False) -> bytes:
         """Take the next bytes.
@@ -100,73 +85,66 @@ class AudioReader:
         if self.ended:
             return b""
         self._pending += data
-        if self.format is None:
-            self._decide(last=last)
+        return self._stage(last)
+
+    # --- the stages of a stream; each hands on to the next as soon as it can -----------------------------------------
+
+    def _recognise(self, last: bool) -> bytes:  # noqa: FBT001 - all stages have this one argument
+        head = bytes(self._pending[:_SNIFF_BYTES])
+        if len(head) >= 12 and wave.may_begin(head):
+            return self._go_on(self._read_wave, last=last)
+        if len(head) < 12 and wave.may_begin(head) and not last:
+            return b""
+        if self._media_type == _RAW or self._media_type in _TELEPHONE_TYPES:
+            return self._go_on(self._samples, last=last, audio_format=self._default_format)
+        codec = codecs.recognise(head, self._media_type, last=last)
+        if codec == "undecided":
+            return b""
+        if codec is not None:
+            self._codec = codec
+            return self._go_on(self._collect, last=last)
+        return self._go_on(self._samples, last=last, audio_format=self._default_format)
+
+    def _read_wave(self, last: bool) -> bytes:  # noqa: FBT001
+        if not self._wave.take(self._pending):
+            if last:
+                raise AudioFormatError("the WAV header has no data")
+            return b""
+        if self._wave.format is None:
+            self._codec = "wave"
+            self._pending[:0] = self._wave.head
+            return self._go_on(self._collect, last=last)
+        if self._media_type != _RAW:
+            self._data_bytes_left = self._wave.data_bytes
+        return self._go_on(self._samples, last=last, audio_format=self._wave.format)
+
+    def _collect(self, last: bool) -> bytes:  # noqa: FBT001
+        if len(self._pending) > codecs.MAX_COMPRESSED_BYTES:
+            raise AudioFormatError(f"compressed audio is limited to {codecs.MAX_COMPRESSED_BYTES >> 20} MiB")
+        if not last or self._codec is None:
+            return b""
+        self.format, samples = codecs.decode(bytes(self._pending), self._codec)
+        self._pending.clear()
+        self.ended = True
+        return samples
+
+    def _samples(self, _last: bool) -> bytes:  # noqa: FBT001
         if self.format is None:
             return b""
-        return self._samples(self.format)
-
-    def _samples(self, audio_format: AudioFormat) -> bytes:
         available = len(self._pending)
         if self._data_bytes_left is not None:
             available = min(available, self._data_bytes_left)
-        whole = available - available % audio_format.frame_bytes
-        samples, self._pending = self._pending[:whole], self._pending[whole:]
+        whole = available - available % self.format.frame_bytes
+        samples = bytes(self._pending[:whole])
+        del self._pending[:whole]
         if self._data_bytes_left is not None:
             self._data_bytes_left -= whole
-            if self._data_bytes_left < audio_format.frame_bytes:
+            if self._data_bytes_left < self.format.frame_bytes:
                 self.ended = True
-                self._pending = b""
+                self._pending.clear()
         return samples
 
-    def _decide(self, *, last: bool) -> None:
-        head = self._pending[:12]
-        may_be_wave = b"RIFF".startswith(head[:4]) or head[:4] == b"RIFF"
-        if may_be_wave and len(head) >= 12 and head[8:12] != b"WAVE":
-            may_be_wave = False
-        if not may_be_wave:
-            self.format = self._default_format
-        elif len(head) < 12:
-            if last:
-                self.format = self._default_format
-        else:
-            self._read_wave_header(last=last)
-
-    def _read_wave_header(self, *, last: bool) -> None:
-        """Walk the chunks up to the data."""
-        position = 12
-        audio_format: AudioFormat | None = None
-        while position + 8 <= len(self._pending):
-            name = self._pending[position : position + 4]
-            size = int.from_bytes(self._pending[position + 4 : position + 8], "little")
-            position += 8
-            if name == b"data":
-                if audio_format is None:
-                    raise AudioFormatError("the WAV header has no format before its data")
-                self._pending = self._pending[position:]
-                self.format = audio_format
-                if self._media_type != "audio/raw" and size not in _UNKNOWN_SIZES:
-                    self._data_bytes_left = size
-                return
-            if name == b"fmt " and position + size <= len(self._pending):
-                audio_format = _parse_format_chunk(self._pending[position : position + size])
-            position += size + size % 2
-        if last or position > _MAX_HEADER_BYTES:
-            raise AudioFormatError("the WAV header has no data")
-
-
-def _parse_format_chunk(chunk: bytes) -> AudioFormat:
-    if len(chunk) < 16:
-        raise AudioFormatError("the format chunk of the WAV header is too short")
-    tag = int.from_bytes(chunk[0:2], "little")
-    channels = int.from_bytes(chunk[2:4], "little")
-    sample_rate_hz = int.from_bytes(chunk[4:8], "little")
-    bits = int.from_bytes(chunk[14:16], "little")
-    if tag == _EXTENSIBLE and len(chunk) >= 26:
-        tag = int.from_bytes(chunk[24:26], "little")  # the sub-format's GUID begins with the tag
-    encoding = _WAVE_FORMATS.get((tag, bits))
-    if encoding is None:
-        raise AudioFormatError(f"WAV format {tag} with {bits} bits is not supported")
-    if not _MIN_RATE_HZ <= sample_rate_hz <= _MAX_RATE_HZ or not 1 <= channels <= _MAX_CHANNELS:
-        raise AudioFormatError(f"{channels} channels at {sample_rate_hz} Hz are not supported")
-    return AudioFormat(encoding, sample_rate_hz, channels)
+    def _go_on(self, stage: _Stage, *, last: bool, audio_format: AudioFormat | None = None) -> bytes:
+        self._stage = stage
+        self.format = audio_format
+        return stage(last)

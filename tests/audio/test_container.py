@@ -92,7 +92,8 @@ def test_every_wave_format(tag, bits, encoding, extensible):
 @pytest.mark.parametrize(
     "data",
     [
-        wave(fmt(tag=0x55), chunk(b"data", SAMPLES)),  # MP3 in WAV
+        wave(fmt(tag=0x55), chunk(b"data", SAMPLES)),  # MP3 in WAV that is none
+        wave(fmt(tag=0x1234), chunk(b"data", SAMPLES)),
         wave(fmt(bits=12), chunk(b"data", SAMPLES)),
         wave(fmt(rate=0), chunk(b"data", SAMPLES)),
         wave(fmt(channels=0), chunk(b"data", SAMPLES)),
@@ -101,6 +102,8 @@ def test_every_wave_format(tag, bits, encoding, extensible):
         wave(chunk(b"data", SAMPLES)),
         wave(fmt()),
         wave(fmt(), chunk(b"junk", b"", size=0x7FFFFFFF)),
+        wave(chunk(b"fmt ", b"", size=0x7FFFFFFF)),
+        wave(fmt(), chunk(b"junk", b"x" * 1000)),
     ],
 )
 def test_wave_that_cannot_be_decoded_is_a_format_error(data):
@@ -108,11 +111,37 @@ def test_wave_that_cannot_be_decoded_is_a_format_error(data):
         read(data)
 
 
+@pytest.mark.parametrize("packet", [1, 100, 10**9])
+def test_rf64_is_wave(packet):
+    data = b"RF64" + wave(chunk(b"ds64", b"\0" * 28), fmt(), chunk(b"data", SAMPLES, size=0xFFFFFFFF))[4:]
+    assert read(data, packet=packet) == (AudioFormat("pcm_s16", 16_000, 1), SAMPLES, False)
+
+
+def test_header_that_never_ends_is_refused_early():
+    reader = AudioReader(default_format=RAW_8K)
+    reader.feed(wave(fmt()))
+    for _ in range(100):
+        reader.feed(chunk(b"junk", b"x" * 10_000))
+    with pytest.raises(AudioFormatError, match="no data"):
+        reader.feed(chunk(b"junk", b"x" * 60_000))
+
+
+@pytest.mark.parametrize(
+    ("content_type", "encoding"), [("audio/basic", "mulaw"), ("audio/PCMU;rate=8000", "mulaw"), ("audio/pcma", "alaw")]
+)
+def test_telephone_content_types(content_type, encoding):
+    assert read(SAMPLES, content_type) == (AudioFormat(encoding, 8_000, 1), SAMPLES, False)
+
+
 def test_riff_that_is_no_wave_is_raw():
     assert read(b"RIFF\0\0\0\0AVI " + SAMPLES)[0] == RAW_8K
 
 
-@given(data=st.binary(max_size=64), packet=st.integers(1, 9), prefix=st.sampled_from([b"", b"RIFF", b"RIFF....WAVE"]))
+@given(
+    data=st.binary(max_size=64),
+    packet=st.integers(1, 9),
+    prefix=st.sampled_from([b"", b"RIFF", b"RIFF....WAVE", b"fLaC", b"\xff\xfb\x90", b"\xd0"]),
+)
 def test_any_bytes_give_samples_or_a_format_error(data, packet, prefix):
     try:
         audio_format, samples, _ = read(prefix + data, packet=packet)
