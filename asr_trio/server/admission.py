@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -46,11 +47,19 @@ class Doorkeeper:
         """
         if self._paths and request.path not in self._paths:
             raise self._refusal("path", HandshakeError(404, "No such path"))
-        if not self._origin_allowed(request):
+        return await self.admit(request.headers, address)
+
+    async def admit(self, headers: Mapping[str, str], address: str) -> str | None:
+        """Judge the headers of any HTTP request, names in lower case: origin and credentials.
+
+        Raises:
+            HandshakeError: the request is refused.
+        """
+        if not self._origin_allowed(headers):
             raise self._refusal("origin", HandshakeError(403, "This origin is not allowed"))
         if self._authenticator is None:
             return None
-        credentials = basic_credentials(request.headers.get("authorization"))
+        credentials = basic_credentials(headers.get("authorization"))
         challenge = (("WWW-Authenticate", f'Basic realm="{self._realm}", charset="UTF-8"'),)
         if credentials is None:
             # Not counted as a failure: several clients send their credentials only after being asked.
@@ -65,18 +74,18 @@ class Doorkeeper:
         self._metrics.auth_failures.inc()
         raise self._refusal("credentials", HandshakeError(401, "Wrong user or password", challenge))
 
-    def _origin_allowed(self, request: UpgradeRequest) -> bool:
+    def _origin_allowed(self, headers: Mapping[str, str]) -> bool:
         """Tell whether a browser's page may connect: one of the same host, or a configured one. Others send no Origin.
 
         A browser sends along what it remembers of credentials, so without this any page could use them
         (RFC 6455, section 10.2).
         """
-        origin = request.headers.get("origin")
+        origin = headers.get("origin")
         if origin is None or "*" in self._origins or origin.rstrip("/").lower() in self._origins:
             return True
         try:
             host = urlsplit(origin).hostname
-            own = urlsplit(f"//{request.headers.get('host', '')}").hostname
+            own = urlsplit(f"//{headers.get('host', '')}").hostname
         except ValueError:
             return False
         return host is not None and host == own

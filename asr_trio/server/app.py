@@ -26,13 +26,13 @@ import trio
 
 from asr_trio.config import Settings, TlsSettings
 from asr_trio.errors import BusyError, ConfigError
-from asr_trio.server.admission import Doorkeeper
 from asr_trio.server.connection import Connection
 from asr_trio.server.gate import ConnectionGate
 from asr_trio.server.http import serve_http
 from asr_trio.server.observe import configure_logging
+from asr_trio.server.peer import Peer
 from asr_trio.server.services import Services
-from asr_trio.server.transport import Transport, TransportLimits, serve_stream
+from asr_trio.server.transport import TransportLimits, serve_stream
 
 _LOOP_WATCH_INTERVAL_S: Final = 0.1
 _BACKLOG: Final = 1024
@@ -64,7 +64,6 @@ class Server:
         self.services = Services(settings)
         self._settings = settings
         self._tls = _tls_context(settings.tls)
-        self._doorkeeper = Doorkeeper(settings, self.services.metrics)
         self._gate = ConnectionGate(
             connections=settings.limits.connections,
             connections_per_address=settings.limits.connections_per_address,
@@ -87,7 +86,7 @@ class Server:
         try:
             if self._tls is not None:
                 _load_certificate(self._tls, self._settings.tls)
-            self._doorkeeper.reload()
+            self.services.doorkeeper.reload()
             log.info("reloaded")
         except ConfigError as error:
             log.error("not reloaded", error=str(error))  # noqa: TRY400 - the operator's mistake needs no traceback
@@ -123,8 +122,10 @@ class Server:
                 )
                 self.services.websocket_port = listeners[0].socket.getsockname()[1]
                 task_status.started(Addresses(self.services.websocket_port, http_port))
+                self.services.attach = lambda peer: handlers.start_soon(self._converse, peer)
                 await self._drain_wanted.wait()
                 self.services.draining = True
+                self.services.attach = None
                 accepting.cancel_scope.cancel()
             for listener in listeners:
                 await listener.aclose()
@@ -147,7 +148,7 @@ class Server:
                     address=address,
                     tls=self._tls,
                     limits=self._limits,
-                    authorize=self._doorkeeper.authorize,
+                    authorize=self.services.doorkeeper.authorize,
                     handler=self._converse,
                 )
         except BusyError:
@@ -157,7 +158,7 @@ class Server:
         finally:
             await trio.aclose_forcefully(stream)
 
-    async def _converse(self, transport: Transport) -> None:
+    async def _converse(self, transport: Peer) -> None:
         connection = Connection(transport, self.services)
         with self._registered(connection):
             if self.services.draining:

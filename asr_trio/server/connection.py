@@ -21,10 +21,11 @@ from asr_trio.errors import AsrError, CapacityError, RemoteProtocolError, Worker
 from asr_trio.protocol.messages import CreateSession, RecognitionResult, ServerMessage
 from asr_trio.protocol.parser import parse_client_message
 from asr_trio.protocol.writer import serialize
+from asr_trio.server.peer import Peer
 from asr_trio.server.places import Place
 from asr_trio.server.recognition import Recognition
 from asr_trio.server.services import Services
-from asr_trio.server.transport import CLOSE_GOING_AWAY, Transport, TransportClosedError
+from asr_trio.server.transport import CLOSE_GOING_AWAY, TransportClosedError
 from asr_trio.session.events import (
     Close,
     Effect,
@@ -58,7 +59,7 @@ log = structlog.get_logger(__name__)
 class Connection:
     """A connected client."""
 
-    def __init__(self, transport: Transport, services: Services) -> None:
+    def __init__(self, transport: Peer, services: Services) -> None:
         self._transport = transport
         self._services = services
         self._session = Session(

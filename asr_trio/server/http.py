@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 import asr_trio
 from asr_trio.errors import ConfigError
-from asr_trio.server import console
+from asr_trio.server import console, rest
 from asr_trio.server.services import Services
 
 _GRACE_S: Final = 1.0
@@ -62,7 +62,7 @@ def routes(services: Services) -> list[BaseRoute]:
 
 
 RouteSource = Callable[[Services], Sequence[BaseRoute]]
-ROUTE_SOURCES: Final[tuple[RouteSource, ...]] = (routes, console.routes)
+ROUTE_SOURCES: Final[tuple[RouteSource, ...]] = (routes, console.routes, rest.routes)
 
 
 class _Application:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from asr_trio.config import QuotaSettings, Settings
 from asr_trio.errors import ConfigError
 from asr_trio.protocol.parameters import from_settings
+from asr_trio.server.admission import Doorkeeper
 from asr_trio.server.effects import LanguageModels
 from asr_trio.server.observe import Metrics
+from asr_trio.server.peer import Peer
 from asr_trio.server.places import Places
 from asr_trio.server.pool import WorkerPool
 from asr_trio.session.handle import make_handle
@@ -37,7 +40,9 @@ class Services:
         parameters: the operator's defaults of recognition parameters.
         quota: licences shared with other nodes, or None.
         draining: the server ends; it is not ready any more.
+        doorkeeper: judges who may come in.
         websocket_port: where the WebSocket listener is; 0 until it is.
+        attach: begins to serve a peer that came by another way than the listener; None while there is no server.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -49,6 +54,7 @@ class Services:
         self.settings = settings
         self.parameters = from_settings(settings.parameters)
         self.metrics = Metrics()
+        self.doorkeeper = Doorkeeper(settings, self.metrics)
         self.pool = WorkerPool(settings.recognizer)
         self.models = LanguageModels(
             settings.language_models, self.pool, max_grammar_bytes=settings.limits.grammar_bytes
@@ -58,6 +64,7 @@ class Services:
         self.places = Places(sessions=limits.sessions, sessions_per_user=limits.sessions_per_user, quota=self.quota)
         self.draining = False
         self.websocket_port = 0
+        self.attach: Callable[[Peer], None] | None = None
         self._serials = itertools.count()
         self._publish()
 
