@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trio
 import trio.testing
+
+from asr_trio.cli.recording import Recording, RecordingError, find
+from tests.live import LiveServer, serve
 
 TEST_DEADLINE_S = 120
 
@@ -63,3 +67,22 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("the shared development data are not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """Run one server in its own process for all tests that come from outside."""
+    with serve(tmp_path_factory.mktemp("server"), ASR_TRIO_RECOGNIZER__WORKERS_IDLE="1") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def recording() -> Recording:
+    """Return a recording of "he was not an ill disposed young man", from the user's cache or PyPI, or skip."""
+    try:
+        found = find()
+    except RecordingError as error:
+        pytest.skip(str(error))
+    if not found.transcript:
+        pytest.skip(f"no recording of a human voice could be had: {found.origin}")
+    return found
