@@ -14,7 +14,7 @@ import msgspec
 
 from asr_trio.errors import AsrError, GrammarError
 from asr_trio.grammar import builtin
-from asr_trio.grammar.model import Choice, Expansion, Grammar, Reference, Repeat, Rule, Sequence
+from asr_trio.grammar.model import Choice, Expansion, Grammar, Reference, Repeat, Rule, Sequence, Token
 from asr_trio.grammar.reader import read_grammar
 
 Resolver: TypeAlias = Callable[[str], tuple[bytes, str | None]]
@@ -59,7 +59,8 @@ def references(expansion: Expansion) -> Iterator[Reference]:
         if isinstance(node, Reference):
             yield node
         elif isinstance(node, Sequence | Choice):
-            stack.extend(reversed(node.items))
+            # Of 100 000 nodes of a word list all but one are tokens.
+            stack.extend(item for item in reversed(node.items) if type(item) is not Token)
         elif isinstance(node, Repeat):
             stack.append(node.item)
 
