@@ -283,7 +283,7 @@ def _pronounce(
     raise program.grammars[grammar].source.error(
         f"{len(texts)} word{'s' * (len(texts) > 1)} without a pronunciation: {_listed(texts)}",
         builder.words[unknown[0]].at,
-        "check the spelling, give pronunciations in a lexicon, or let unknown words be generated or ignored",
+        "write numbers and signs as words, check the spelling, or give pronunciations in a lexicon",
     )
 
 

@@ -9,17 +9,36 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from asr_trio.errors import ConfigError
+from asr_trio.grammar import portuguese
+
+if TYPE_CHECKING:
+    from asr_trio.grammar.spelling import SpellingModel
 
 UnknownWords: TypeAlias = Literal["generate", "reject", "ignore"]
 """What becomes of words without a pronunciation: make one from the spelling, refuse the grammar, or leave them out."""
 
 Pronouncer: TypeAlias = Callable[[str], tuple[str, ...]]
-"""Letters to sounds: the likeliest pronunciations of a written word, best first; () where it finds none."""
+"""Letters to sounds: likeliest pronunciations of a written word, best first; () where it finds none."""
 
 _SEPARATORS = re.compile(r"[\s\-_/.·]+")
+
+
+class _Learnt:
+    """Letters to sounds learnt from a dictionary when the first word needs it (milliseconds from the disk cache)."""
+
+    def __init__(self, entries: Mapping[str, str]) -> None:
+        self._entries = entries
+        self._model: SpellingModel | None = None
+
+    def __call__(self, word: str) -> tuple[str, ...]:
+        if self._model is None:
+            from asr_trio.grammar import spelling
+
+            self._model = spelling.cached(self._entries)
+        return self._model.pronounce(word)
 
 
 class Lexicon:
@@ -49,6 +68,12 @@ class Lexicon:
     ) -> Lexicon:
         """Read a CMU Sphinx dictionary: a word and its phones on each line.
 
+        Args:
+            path: the file.
+            language: tag of its language.
+            pronouncers: letters to sounds by language; None for what is learnt from the dictionary itself, and rules
+                for Portuguese with the phones of an English one.
+
         Raises:
             ConfigError: the file cannot be read.
         """
@@ -63,6 +88,10 @@ class Lexicon:
                 word, _, phones = line.partition("\t")
             if phones:
                 entries[word] = phones.strip()
+        if pronouncers is None:
+            pronouncers = {_primary(language): _Learnt(entries)}
+            if _primary(language) == "en":
+                pronouncers["pt"] = portuguese.pronounce
         return cls(entries, language=language, pronouncers=pronouncers)
 
     def pronunciations(self, word: str, language: str = "") -> tuple[str, ...]:

@@ -28,22 +28,28 @@ MAX_VALUE_CHARACTERS: Final = 256 * 1024
 
 _PRELUDE: Final = """
 const __write = JSON.stringify;
+let __score = 1;
 class __Frame {
-  constructor(text) { this.rules = {}; this.meta = {}; this.last = undefined; this.lastText = ''; this.text = '';
+  constructor() { this.rules = {}; this.meta = {}; this.last = undefined; this.lastText = '';
     const frame = this;
+    this.current = {text: '', score: 1};
     const hidden = (object, name, value) => Object.defineProperty(object, name, {value, enumerable: false});
     hidden(this.rules, 'latest', () => frame.last);
     hidden(this.meta, 'latest', () => ({text: frame.lastText, score: 1}));
-    hidden(this.meta, 'current', () => ({text: frame.text, score: 1})); }
+    hidden(this.meta, 'current', () => frame.current); }
   add(name, value, text) { this.last = value; this.lastText = text;
     if (name !== 'latest') { this.rules[name] = value; }
     if (name !== 'latest' && name !== 'current') { this.meta[name] = {text, score: 1}; } }
+  end(out) { const score = Number(this.current.score); __score *= score >= 0 && score <= 1 ? score : 1; return out; }
 }
 """
 
 
-def run(compiled: CompiledGrammar, tree: RuleMatch) -> Any:
-    """Return the value of a parse tree whose rules have scripts.
+def run(compiled: CompiledGrammar, tree: RuleMatch) -> tuple[Any, float]:
+    """Return the value of a parse tree whose rules have scripts, and the score that they gave it, in [0, 1].
+
+    The score is 1 unless a tag says otherwise (``meta.current().score = 0.5``, an extension): a check digit that does
+    not fit makes a reading less likely, not impossible.
 
     Raises:
         GrammarError: a script fails or passes a limit.
@@ -53,14 +59,13 @@ def run(compiled: CompiledGrammar, tree: RuleMatch) -> Any:
         context.eval(_PRELUDE)
         for index, header in enumerate(compiled.headers):
             _run_header(context, index, header, alone=len(compiled.headers) == 1)
-        written = context.eval(f"__write({_expression(compiled, tree)})")
+        written = context.eval(f"__write([{_expression(compiled, tree)}, __score])")
     except (quickjs.JSException, quickjs.StackOverflow) as error:
         raise GrammarError(f"a tag failed: {_first_line(error)}", hint="see asr-trio grammar parse") from error
-    if written is None:
-        return None
     if not isinstance(written, str) or len(written) > MAX_VALUE_CHARACTERS:
         raise GrammarError("a tag made a value that is too long")
-    return json.loads(written)
+    value, score = json.loads(written)
+    return value, float(score)
 
 
 def syntax_faults(scripts: list[str]) -> dict[int, str]:
@@ -118,14 +123,14 @@ def _expression(compiled: CompiledGrammar, tree: RuleMatch) -> str:
                     body.append(f"out = {json.dumps(tag)};")
                     continue
                 if "meta" in tag:
-                    body.append(f"__f.text = {json.dumps(' '.join(filter(None, said)))};")
+                    body.append(f"__f.current.text = {json.dumps(' '.join(filter(None, said)))};")
                 body.append(f"{tag}\n;")
             else:
                 said.append(part.text)
         if not tagged:
             referred = any(isinstance(part, RuleMatch) for part in match.parts)
             body.append("out = rules.latest();" if referred else f"out = {json.dumps(' '.join(said))};")
-        code = f"(function (__f) {{ {' '.join(body)} return out; }})(new __Frame())"
+        code = f"(function (__f) {{ {' '.join(body)} return __f.end(out); }})(new __Frame())"
         return code if alone else f"__scope{grammar}({json.dumps(code)})"
 
     return of_rule(tree)

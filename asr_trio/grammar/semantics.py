@@ -41,7 +41,7 @@ class Reading(msgspec.Struct, frozen=True):
 
     Attributes:
         value: any JSON value.
-        weight: against the best reading, in (0, 1].
+        weight: against the likeliest parse, in [0, 1]; scripts may lower it.
         text: the words, as the grammar writes them.
         fault: what went wrong in the tags; the value is the text then.
     """
@@ -66,7 +66,7 @@ class MatchedWord(msgspec.Struct, frozen=True):
 
 
 def interpret(compiled: CompiledGrammar, words: Sequence[str]) -> list[tuple[Any, float]]:
-    """Return the values of a text with their weights (the best is 1), best first; [] if the grammar does not cover it.
+    """Return the values of a text with their weights (at most 1), best first; [] if the grammar does not cover it.
 
     Args:
         compiled: the grammar.
@@ -89,14 +89,14 @@ def read(compiled: CompiledGrammar, words: Sequence[str]) -> list[Reading]:
         text = text_of(tree)
         fault = ""
         try:
-            value = evaluate(compiled, tree)
+            value, score = evaluate(compiled, tree)
         except GrammarError as error:
-            value, fault = text, str(error)
+            value, score, fault = text, 1.0, str(error)
         key = json.dumps(value, sort_keys=True)
         if key not in values:
             values.add(key)
-            found.append(Reading(value, math.exp(derivation.weight - best), text, fault))
-    return found
+            found.append(Reading(value, score * math.exp(derivation.weight - best), text, fault))
+    return sorted(found, key=lambda reading: -reading.weight)
 
 
 def accepts(compiled: CompiledGrammar, words: Sequence[str]) -> bool:
@@ -143,8 +143,8 @@ def text_of(tree: RuleMatch) -> str:
     return " ".join(found)
 
 
-def evaluate(compiled: CompiledGrammar, tree: RuleMatch) -> Any:
-    """Return the value of a parse tree.
+def evaluate(compiled: CompiledGrammar, tree: RuleMatch) -> tuple[Any, float]:
+    """Return the value of a parse tree, and the score in [0, 1] that its tags give it.
 
     Raises:
         GrammarError: a script fails, or takes too long.
@@ -153,8 +153,8 @@ def evaluate(compiled: CompiledGrammar, tree: RuleMatch) -> Any:
     if any(uses_scripts(formats[grammar]) for grammar in compiled.rule_grammars):
         return script.run(compiled, tree)
     if formats[0] == JSGF_TAGS:
-        return _jsgf_value(compiled, tree)
-    return _literal_value(compiled, tree)
+        return _jsgf_value(compiled, tree), 1.0
+    return _literal_value(compiled, tree), 1.0
 
 
 def uses_scripts(tag_format: str) -> bool:
