@@ -261,16 +261,20 @@ def _pronounce(
     spoken: list[list[str]] = []
     unknown: list[int] = []
     generated: list[str] = []
+    foreign: set[str] = set()
     for index, (token, (_, language)) in enumerate(zip(builder.words, builder.word_origins, strict=True)):
         spoken_in = language if not language or lexicon.covers(language) else lexicon.language
         found = token.pronunciations or lexicon.pronunciations(token.text, spoken_in)
         if not found and unknown_words == "generate":
             found = lexicon.generate(token.text, spoken_in)
-            if found:
+            if found and lexicon.is_foreign(spoken_in):
+                foreign.add(spoken_in)
+            elif found:
                 generated.append(token.text)
         if not found:
             unknown.append(index)
         spoken.append(list(found))
+    warnings.extend(f"{language} is said with the phones of {lexicon.language}" for language in sorted(foreign))
     if generated:
         warnings.append(f"pronounced by their spelling: {_listed(generated)}")
     if not unknown:

@@ -99,7 +99,7 @@ class Lexicon:
 
         Compounds (``new york``, ``e-mail``) are put together from their parts.
         """
-        if self._is_foreign(language):
+        if self.is_foreign(language):
             return ()
         known = self._look_up(word)
         if known:
@@ -130,9 +130,10 @@ class Lexicon:
 
     def covers(self, language: str) -> bool:
         """Tell whether words of `language` can be said at all."""
-        return not self._is_foreign(language) or _primary(language) in self._pronouncers
+        return not self.is_foreign(language) or _primary(language) in self._pronouncers
 
-    def _is_foreign(self, language: str) -> bool:
+    def is_foreign(self, language: str) -> bool:
+        """Tell whether `language` is another one than the model's."""
         return bool(language) and _primary(language) != _primary(self.language)
 
     def _look_up(self, word: str) -> tuple[str, ...]:
