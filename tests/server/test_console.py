@@ -99,6 +99,10 @@ async def test_files_outside_are_not_served() -> None:
     ("auth", "enabled", "served"),
     [(False, None, True), (True, None, False), (True, True, True), (False, False, False)],
 )
-def test_with_auth_the_page_is_off_unless_asked_for(auth: bool, enabled: bool | None, served: bool) -> None:
-    settings = Settings(auth={"htpasswd_file": "users"} if auth else {}, console={"enabled": enabled})
+def test_with_auth_the_page_is_off_unless_asked_for(
+    tmp_path: Path, auth: bool, enabled: bool | None, served: bool
+) -> None:
+    users = tmp_path / "users"
+    users.touch()
+    settings = Settings(auth={"htpasswd_file": users} if auth else {}, console={"enabled": enabled})
     assert bool(console.routes(Services(settings))) is served
