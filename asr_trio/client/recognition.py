@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 import trio
@@ -102,22 +103,30 @@ class Recognition:
 
     async def send_audio(self) -> None:
         """Send the audio until it or the server's interest ends. A message under way is always sent whole."""
-        content_type = self._content_type
         with self._audio_scope:
             try:
                 if isinstance(self._audio, bytes):
                     for packet in packets(self._audio, self._packet_bytes):
-                        await self._send_packet(SendAudio(audio=packet, content_type=content_type))
+                        await self._send_packet(packet)
                 else:
-                    async for packet in self._audio:
-                        await self._send_packet(SendAudio(audio=packet, content_type=content_type))
-                await self._send_packet(SendAudio(last_packet=True, content_type=content_type))
+                    async with _closing(self._audio) as source:
+                        async for packet in source:
+                            await self._send_packet(packet)
+                await self._send_packet(b"", last=True)
             except ConnectionLostError:
                 return
-            finally:
-                if isinstance(self._audio, AsyncGenerator):  # left in the middle, it would be the collector's to end
-                    await self._audio.aclose()
 
-    async def _send_packet(self, packet: SendAudio) -> None:
-        await self._session.send(packet)
+    async def _send_packet(self, audio: bytes, *, last: bool = False) -> None:
+        await self._session.send(SendAudio(audio=audio, last_packet=last, content_type=self._content_type))
         await trio.lowlevel.checkpoint()
+
+
+@asynccontextmanager
+async def _closing(source: AsyncIterable[bytes]) -> AsyncIterator[AsyncIterable[bytes]]:
+    """Close a generator that is left in the middle, in this task and not by the garbage collector."""
+    try:
+        yield source
+    finally:
+        if isinstance(source, AsyncGenerator):
+            with trio.CancelScope(shield=True):  # runs no further than the generator's own clean-up
+                await source.aclose()

@@ -189,7 +189,7 @@ class Recognition:
 
     async def _feed(self, worker: Worker) -> None:
         packet = await self.audio.pop()
-        content_type = packet.content_type or self._parameters.media_type or None
+        content_type = packet.content_type
         reader = AudioReader(default_format=_raw_format(content_type, self._raw_rate_hz), content_type=content_type)
         frontend: Frontend | None = None
         while True:

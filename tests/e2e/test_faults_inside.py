@@ -1,0 +1,122 @@
+"""Faults of the server's own parts: a worker that dies or hangs costs one recognition, in bounded time."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import trio
+
+from asr_trio.client import RequestRefusedError, packets
+from asr_trio.protocol.messages import ResultStatus, SessionStatus
+
+from .recordings import samples, table, wav
+from .serving import events_of, results, running
+
+pytestmark = pytest.mark.shared
+
+SLM = "builtin:slm/general"
+
+
+@pytest.fixture(scope="module")
+def speech(shared):
+    row = next(row for row in table(shared / "data/free/refs.tsv") if "libri-clean" in row["path"])
+    pcm, _ = samples(shared / "data/free" / row["path"])
+    return pcm[: 16_000 * 3]
+
+
+def children(pid):
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for children in lists for child in children.read_text().split()]
+
+
+def fork_server():
+    (pid,) = children(os.getpid())
+    return pid
+
+
+async def leased_worker(server):
+    """Return the process that serves the only running recognition."""
+    with trio.fail_after(10):
+        while True:
+            idle = {worker.pid for worker in server.pool._idle}
+            busy = set(children(fork_server())) - idle
+            if server.pool.workers_leased == 1 and len(busy) == 1:
+                return busy.pop()
+            await trio.sleep(0.01)
+
+
+async def held_open(audio):
+    for packet in packets(audio, 3200):
+        yield packet
+    await trio.sleep_forever()
+
+
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP, signal.SIGSEGV])
+async def test_a_worker_lost_in_the_middle_of_speech_fails_its_recognition_and_nothing_else(speech, fault):
+    async with (
+        running(recognizer={"hang_timeout_s": 4.0}) as server,
+        server.connect() as session,
+        server.connect() as other,
+        trio.open_nursery() as nursery,
+    ):
+        heard = []
+        ended = trio.Event()
+
+        async def recognise():
+            audio = held_open(speech.tobytes() * 3)
+            heard.extend(await events_of(session.recognize(audio, lm=SLM, content_type="audio/raw")))
+            ended.set()
+
+        nursery.start_soon(recognise)
+        os.kill(await leased_worker(server), fault)
+        with trio.fail_after(30):
+            await ended.wait()
+        assert results(heard)[-1].result_status is ResultStatus.FAILURE
+        assert session.status is SessionStatus.IDLE
+        assert (await session.recognize(wav(speech, 16_000), lm=SLM).final()).text
+        assert (await other.recognize(wav(speech, 16_000), lm=SLM).final()).text
+
+
+async def test_the_fork_server_is_replaced_and_recognition_goes_on(speech):
+    async with running() as server, server.connect() as session:
+        os.kill(fork_server(), signal.SIGKILL)
+        with trio.fail_after(30):
+            while not server.pool.restarts["fork server"]:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+            while not server.pool.ready:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+        assert (await session.recognize(wav(speech, 16_000), lm=SLM).final()).text
+
+
+async def test_capacity_is_refused_at_once_and_comes_back(speech):
+    async with (
+        running(recognizer={"cost_units": 15.0}) as server,
+        server.connect() as first,
+        server.connect() as second,
+    ):
+        running_one = first.recognize(held_open(speech.tobytes()), lm=SLM, content_type="audio/raw")
+        await anext(running_one)
+        with pytest.raises(RequestRefusedError) as refused:
+            await second.recognize(b"", lm=SLM).final()
+        assert refused.value.error_code == "ERROR_BUSY"
+        await first.cancel()
+        with trio.fail_after(5):
+            while server.pool.workers_leased:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+        assert (await second.recognize(wav(speech, 16_000), lm=SLM).final()).text
+
+
+async def test_a_client_that_vanishes_frees_its_worker(speech):
+    async with running() as server:
+        with trio.move_on_after(0.5):
+            async with server.connect() as session:
+                recognition = session.recognize(held_open(speech.tobytes()), lm=SLM, content_type="audio/raw")
+                await anext(recognition)
+                # Cut the line without a word.
+                await trio.aclose_forcefully(session._websocket._stream)
+        with trio.fail_after(10):
+            while server.pool.workers_leased:  # noqa: ASYNC110
+                await trio.sleep(0.01)
