@@ -17,7 +17,7 @@ from typing import Final
 import structlog
 import trio
 
-from asr_trio.errors import AsrError, CapacityError, RemoteProtocolError, WorkerTimeoutError
+from asr_trio.errors import AsrError, CapacityError, RecognizerError, RemoteProtocolError, WorkerTimeoutError
 from asr_trio.protocol.messages import CreateSession, RecognitionResult, ServerMessage
 from asr_trio.protocol.parser import parse_client_message
 from asr_trio.protocol.writer import serialize
@@ -25,7 +25,7 @@ from asr_trio.server.peer import Peer
 from asr_trio.server.places import Place
 from asr_trio.server.recognition import Recognition
 from asr_trio.server.services import Services
-from asr_trio.server.transport import CLOSE_GOING_AWAY, TransportClosedError
+from asr_trio.server.transport import CLOSE_GOING_AWAY, CLOSE_INTERNAL_ERROR, TransportClosedError
 from asr_trio.session.events import (
     Close,
     Effect,
@@ -42,14 +42,13 @@ from asr_trio.session.events import (
     StopRecognition,
     TextInterpreted,
 )
-from asr_trio.session.session import Session
+from asr_trio.session.session import SHUTDOWN_REASON, Session
 
 _OUTBOX_MESSAGES: Final = 1024
 """A result a segment and a partial result every 100 ms, for a minute and a half."""
 _MESSAGES_PER_S: Final = 2000.0
 """Past it the client is read more slowly; live audio needs 50."""
 _MESSAGES_BURST: Final = 4000.0
-_DROPPED_REASON: Final = "The server is shutting down."
 
 _Request = PrepareLanguageModels | OpenRecognition | Interpret
 
@@ -71,6 +70,7 @@ class Connection:
         )
         self._place: Place | None = None
         self._refusal: CapacityError | None = None
+        self._last_words = Close(code=CLOSE_GOING_AWAY, reason=SHUTDOWN_REASON)
         self._send_message, self._outbox = trio.open_memory_channel[ServerMessage | Close](_OUTBOX_MESSAGES)
         self._nursery: trio.Nursery | None = None
         self._timer = trio.CancelScope()
@@ -95,12 +95,13 @@ class Connection:
                 nursery.cancel_scope.cancel()
         except* Exception:  # noqa: BLE001 - a fault of ours costs this connection only
             self._log.exception("connection ended by a fault of the server")
+            self._last_words = Close(code=CLOSE_INTERNAL_ERROR, reason="The server made a mistake.")
         finally:
             self._perform(self._session.connection_lost())
             self._report_undelivered()
             await self._give_up_place()
-            # Ends at once where the connection has ended; where the server was cut off, the peer is told so.
-            await self._transport.close(CLOSE_GOING_AWAY, _DROPPED_REASON)
+            # Ends at once where the connection has ended; where it is cut off, the peer is told so.
+            await self._transport.close(self._last_words.code, self._last_words.reason)
 
     def drain(self) -> None:
         """Close as soon as nothing runs."""
@@ -215,6 +216,9 @@ class Connection:
             return RequestFailed(error=error)
         except trio.TooSlowError:
             return RequestFailed(error=WorkerTimeoutError(f"Not done within {timeout_s:g} s"))
+        except Exception:  # noqa: BLE001 - a fault of ours costs this request only
+            self._log.exception("request failed by a fault of the server")
+            return RequestFailed(error=RecognizerError("The request failed by a fault of the server"))
 
     async def _interpret(self, request: Interpret) -> TextInterpreted:
         resolved = await self._services.models.resolve(request.sources)

@@ -315,6 +315,9 @@ class WorkerPool:
         if worker.usable:
             with contextlib.suppress(errors.RecognizerError):
                 await worker.close()
+        if self._control is None:  # the pool has ended, or its fork server has; nobody would ever close this one
+            worker.kill_channel()
+            return
         # After a burst as many stay as are at work, so that the next burst finds them, and no more for long. The double
         # is room for the one that came back and the one that took its place meanwhile.
         if not worker.usable or worker.recycle:

@@ -11,11 +11,11 @@ from asr_trio.config import QuotaSettings, Settings
 from asr_trio.errors import ConfigError
 from asr_trio.protocol.parameters import from_settings
 from asr_trio.server.admission import Doorkeeper
-from asr_trio.server.effects import LanguageModels
 from asr_trio.server.observe import Metrics
 from asr_trio.server.peer import Peer
 from asr_trio.server.places import Places
 from asr_trio.server.pool import WorkerPool
+from asr_trio.server.resolve import LanguageModels
 from asr_trio.session.handle import make_handle
 
 if TYPE_CHECKING:  # an extra

@@ -28,6 +28,7 @@ from asr_trio.server.handshake import HandshakeError, RequestReader, UpgradeRequ
 CLOSE_NORMAL: Final = 1000
 CLOSE_GOING_AWAY: Final = 1001
 CLOSE_ABNORMAL: Final = 1006
+CLOSE_INTERNAL_ERROR: Final = 1011
 
 MESSAGE_FRAGMENTS: Final = 4096
 """Fragments of one message: 512 bytes each would fill the largest one; the official clients send 1."""
@@ -307,6 +308,7 @@ async def _refuse(stream: trio.abc.Stream, refusal: HandshakeError) -> None:
 __all__ = [
     "CLOSE_ABNORMAL",
     "CLOSE_GOING_AWAY",
+    "CLOSE_INTERNAL_ERROR",
     "CLOSE_NORMAL",
     "CLOSE_POLICY_VIOLATION",
     "Authorize",

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
 from asr_trio.config import LanguageModelSettings
+from asr_trio.grammar import builtin
 from asr_trio.recognizer import base
 from asr_trio.recognizer.models import SLM_PREFIX
 from asr_trio.server.language_models import Library
 from asr_trio.server.pool import WorkerPool
 from asr_trio.session.events import GrammarSource, LanguageModelSource, PreparedSource, UriSource
-
-_GRAMMAR_PREFIX: Final = "builtin:grammar/"
 
 
 class Resolved(msgspec.Struct, frozen=True):
@@ -51,11 +48,9 @@ class LanguageModels:
     async def _named(self, uri: str) -> base.LanguageModel:
         if uri.startswith(SLM_PREFIX):
             return self._pool.registry.statistical(uri)
-        if uri.startswith(_GRAMMAR_PREFIX):
-            from asr_trio.grammar import builtin
-
-            text = builtin.load(uri.removeprefix(_GRAMMAR_PREFIX), self._settings.default_language)
-            return await self._compile(text, None, uri)
+        if uri.startswith(builtin.SCHEME):
+            text, content_type = builtin.resolve(uri, self._settings.default_language)
+            return await self._compile(text, content_type, uri)
         document = await self._library.fetch(uri)
         return await self._compile(document.text, document.content_type, uri)
 
