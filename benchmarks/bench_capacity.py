@@ -19,13 +19,12 @@ import csv
 import json
 import math
 import os
-import platform
-import subprocess
 import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import machine
 import trio
 from bare_pocketsphinx import Step, Workload, cost, live
 
@@ -243,23 +242,6 @@ def show(row: dict[str, Any]) -> None:
     )
 
 
-def machine() -> dict[str, Any]:
-    """Return what the figures depend on."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False)
-    model = ""
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "")
-    return {
-        "commit": commit.stdout.strip(),
-        "processor": model,
-        "processors": os.cpu_count(),
-        "load_before": os.getloadavg()[0],
-        "python": platform.python_version(),
-        "system": platform.platform(),
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
@@ -267,7 +249,12 @@ def main() -> None:
     parser.add_argument("--only")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    report: dict[str, Any] = {"benchmark": "capacity", "machine": machine(), "limit_ms": FINAL_LIMIT_MS, "results": []}
+    report: dict[str, Any] = {
+        "benchmark": "capacity",
+        "machine": machine.describe(),
+        "limit_ms": FINAL_LIMIT_MS,
+        "results": [],
+    }
     for name, (timed, bare, request) in workloads(arguments.data).items():
         if arguments.only in (None, name):
             report["results"].append(trio.run(measure, name, timed, bare, request, arguments.seconds))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 ACCEPT: Final = "Accept"
@@ -52,6 +53,7 @@ RESPONSE_NAMES: Final = (
 # The .NET client finds a header by searching "Name: " anywhere in a line, so "My-Result" would be read as "Result".
 _NAMES_LIKE_OURS: Final = tuple(name.lower() for name in RESPONSE_NAMES)
 _SAFE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9\-/.,_()<>]+(?: [A-Za-z0-9\-/.,_()<>]+)*")
 _FOREIGN: Final = re.compile(r"[^A-Za-z0-9 \-/.,_()<>]+")
 _BLANKS: Final = re.compile(r" {2,}")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
@@ -80,11 +82,17 @@ _REPLACEMENTS: Final = str.maketrans(
 )
 
 
+@lru_cache(maxsize=512)
 def is_safe_name(name: str) -> bool:
     """Tell whether a client's header name can be echoed without being misread by any client."""
     if not _SAFE_NAME.fullmatch(name) or START_WORD in name:
         return False
     return not name.lower().endswith(_NAMES_LIKE_OURS)
+
+
+def is_plain(value: str) -> bool:
+    """Tell whether a value is in the form that `plain_value` gives, and not too long for it."""
+    return len(value) <= MESSAGE_CHARACTERS and START_WORD not in value and _PLAIN.fullmatch(value) is not None
 
 
 def hide_start_word(text: str) -> str:
@@ -107,6 +115,6 @@ def single_line(text: str) -> str:
     """Return free text as one header value, nearly as it is. Not safe for the C++ client, see `plain_value`.
 
     Control characters and the start word are replaced; blanks after colons are dropped, since the .NET client would
-    find ``Result: `` inside a value as well.
+    find ``Result: `` inside a value as well, and so are colons in front, behind which Android finds nothing.
     """
-    return hide_start_word(_COLON_BLANKS.sub(":", _CONTROLS.sub(" ", text)).strip())
+    return hide_start_word(_COLON_BLANKS.sub(":", _CONTROLS.sub(" ", text)).lstrip(": ").rstrip())

@@ -385,6 +385,8 @@ REGISTRY: Final[Mapping[str, Parameter]] = {
 """Every known spelling in lower case."""
 
 _SPELLINGS: Final[Mapping[str, str]] = {name.lower(): name for parameter in PARAMETERS for name in parameter.names}
+_PREFERRED: Final = tuple(parameter.name for parameter in PARAMETERS)
+_ORDER: Final[Mapping[str, int]] = {name: index for index, name in enumerate(_PREFERRED)}
 _TRUE_WORDS: Final = frozenset(("1", "yes", "true", "on"))
 _FALSE_WORDS: Final = frozenset(("0", "no", "false", "off"))
 # In this very case: "None" is Python's, "NONE" a word detail.
@@ -511,17 +513,17 @@ def describe(parameters: RecognitionParameters, names: Iterable[str] = ()) -> di
         Wire values by name, in registry order with hints last; parameters without a value are left out, and unknown
         names come first with their error word.
     """
-    asked = tuple(names) or tuple(parameter.name for parameter in PARAMETERS)
-    answer: dict[str, str] = {}
-    known: dict[str, str] = {}
+    asked = tuple(names) or _PREFERRED
+    unknown: dict[str, str] = {}
+    known: list[tuple[int, str, str]] = []
     for name in asked:
         key = name.lower()
         parameter = REGISTRY.get(key)
         if parameter is None:
-            answer[name] = UNKNOWN_PARAMETER
-        elif not parameter.field:
-            known[_SPELLINGS[key]] = "false"
-        elif (value := format_value(getattr(parameters, parameter.field))) != "":
-            known[_SPELLINGS[key]] = value
-    order = {parameter.name: index for index, parameter in enumerate(PARAMETERS)}
-    return answer | dict(sorted(known.items(), key=lambda item: order[REGISTRY[item[0].lower()].name]))
+            unknown[name] = UNKNOWN_PARAMETER
+            continue
+        # What is refused is kept nowhere: it is off.
+        value = format_value(getattr(parameters, parameter.field)) if parameter.field else "false"
+        if value:
+            known.append((_ORDER[parameter.name], _SPELLINGS[key], value))
+    return unknown | {name: value for _, name, value in sorted(known)}

@@ -51,10 +51,6 @@ def _frame(name: str, fields: _Fields, body: bytes = b"") -> bytes:
 # --- server to client -------------------------------------------------------------------------------------------
 
 
-def _is_plain(value: str) -> bool:
-    return value == headers.plain_value(value)
-
-
 def _response(message: Response) -> bytes:
     fields: list[tuple[str, object]] = [
         (headers.HANDLE, message.handle),
@@ -64,19 +60,20 @@ def _response(message: Response) -> bytes:
     ]
     if message.expires_ms is not None:
         fields.append((headers.EXPIRES, message.expires_ms))
-    echoes = [
-        (name, value)
-        for name, text in message.parameters.items()
-        if headers.is_safe_name(name) and (value := headers.single_line(text))
-    ]
-    fields += [(name, value) for name, value in echoes if _is_plain(value)]
+    odd: list[tuple[str, object]] = []
+    for name, text in message.parameters.items():
+        if not headers.is_safe_name(name):
+            continue
+        if headers.is_plain(text):
+            fields.append((name, text))
+        elif value := headers.single_line(text):
+            odd.append((name, value))
     if message.error_code is not None:
         fields.append((headers.ERROR_CODE, message.error_code))
     if message.message and (text := headers.plain_value(message.message)):
         fields.append((headers.MESSAGE, text))
     # Values that a client set itself (hints, tags) may stop the C++ client's tokenizer: nothing must come after.
-    fields += [(name, value) for name, value in echoes if not _is_plain(value)]
-    return _frame("RESPONSE", fields)
+    return _frame("RESPONSE", fields + odd)
 
 
 def _start_of_speech(message: StartOfSpeech) -> bytes:

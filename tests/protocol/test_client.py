@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asr_trio.protocol.messages import (
     EndOfSpeech,
+    Method,
     RecognitionResult,
     Response,
     Result,
@@ -28,6 +29,15 @@ ACCEPTS = st.sampled_from([None, "application/json", "application/xml"])
 
 
 @given(RESPONSES)
+@example(
+    Response(
+        handle=1,
+        method=Method.GET_PARAMETERS,
+        result=Result.SUCCESS,
+        session_status=SessionStatus.IDLE,
+        parameters={"hints.words": ": :a", "loggingTag": ":", "logging.tag": "x Result: FAILURE", "Result": "FAILURE"},
+    )
+)
 def test_every_client_understands_every_response(response):
     data = serialize(response)
     understood = check_all(data)
