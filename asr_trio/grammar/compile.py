@@ -15,12 +15,14 @@ from typing import Final
 import msgspec
 
 from asr_trio.errors import GrammarError
-from asr_trio.grammar.graph import Graph, NotRegularError, TooLargeError, build_graph
+from asr_trio.grammar.automaton import TooLargeError
+from asr_trio.grammar.graph import Graph, build_graph
 from asr_trio.grammar.lexicon import Lexicon, UnknownWords
 from asr_trio.grammar.link import Program, Resolver, link
 from asr_trio.grammar.model import LITERAL_TAGS, Grammar
 from asr_trio.grammar.network import GARBAGE, WORD, Network, NetworkBuilder
 from asr_trio.grammar.reader import read_grammar
+from asr_trio.grammar.unfold import NotRegularError
 
 FORMAT: Final = 1
 """Raised whenever a compiled grammar of an older program can no longer be used."""
