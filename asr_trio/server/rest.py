@@ -173,10 +173,12 @@ class _Rest:
         accept = request.headers.get("accept")
         body = b"".join([packet async for packet in self._body(request, TEXT_BYTES)])
         try:
-            text = " ".join(body.decode("utf-8-sig").split())
+            decoded = body.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise _Refusal(400, "ERR_INVALID_ARGUMENT", "The text is not UTF-8") from None
-        if not text or not text.isprintable():
+        # It becomes one header line: line ends and control characters part words and mean no more.
+        text = " ".join("".join(c if c.isprintable() else " " for c in decoded).split())
+        if not text:
             raise _Refusal(400, "ERR_INVALID_ARGUMENT", "The body holds no text")
         document = await dialogue.interpret(
             text, lms=_language_models(request), accept=accept, user_agent=request.headers.get("user-agent")

@@ -118,6 +118,8 @@ def _header(parameter: Parameter, defaults: RecognitionParameters) -> dict[str, 
         schema["minimum"] = parameter.minimum
         if parameter.maximum < math.inf:
             schema["maximum"] = parameter.maximum
+    if parameter.kind is Kind.HINTS:
+        schema |= {"pattern": _HINTS, "maxLength": 4000}
     schema["default"] = getattr(defaults, parameter.field)
     if parameter.name.partition(".")[0] in {"noInputTimeout", "recognitionTimeout"} and parameter.kind is Kind.BOOL:
         schema["default"] = False
@@ -125,16 +127,21 @@ def _header(parameter: Parameter, defaults: RecognitionParameters) -> dict[str, 
     return {"name": parameter.name, "in": "header", "description": f"{parameter.effect}{unit}", "schema": schema}
 
 
-_LM: Final = {
-    "name": "lm",
-    "in": "query",
-    "required": True,
-    "description": "URI of a language model; may come several times",
-    "schema": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 64},
-    "style": "form",
-    "explode": True,
-    "examples": {"free speech": {"value": ["builtin:slm/general"]}, "digits": {"value": ["builtin:grammar/digits"]}},
-}
+# What is sure to be understood; `asr_trio.protocol.hints` understands more.
+_HINTS: Final = "^([A-Za-z]{1,30}(:[1-9][0-9]{0,2})?(, [A-Za-z]{1,30}(:[1-9][0-9]{0,2})?){0,20})?$"
+
+
+def _lm(pattern: str, *examples: str) -> dict[str, Any]:
+    return {
+        "name": "lm",
+        "in": "query",
+        "required": True,
+        "description": "URI of a language model; may come several times",
+        "schema": {"type": "array", "items": {"type": "string", "pattern": pattern}, "minItems": 1, "maxItems": 64},
+        "style": "form",
+        "explode": True,
+        "examples": {uri.rpartition("/")[2]: {"value": [uri]} for uri in examples},
+    }
 
 
 def openapi(defaults: RecognitionParameters, *, body_bytes: int) -> dict[str, Any]:
@@ -166,7 +173,10 @@ def openapi(defaults: RecognitionParameters, *, body_bytes: int) -> dict[str, An
                 "post": {
                     "operationId": "recognize",
                     "summary": "Recognise a recording",
-                    "parameters": [_LM, *headers],
+                    "parameters": [
+                        _lm("^(builtin|file|https?):[!-~]{1,200}$", "builtin:slm/general", "builtin:grammar/digits"),
+                        *headers,
+                    ],
                     "requestBody": {"required": True, "content": audio},
                     "responses": _responses(
                         "Wrapped", "Segments", more={"415": "Content-Type says that the body is no audio"}
@@ -177,10 +187,12 @@ def openapi(defaults: RecognitionParameters, *, body_bytes: int) -> dict[str, An
                 "post": {
                     "operationId": "interpret",
                     "summary": "Interpret a text as if it had been spoken",
-                    "parameters": [_LM],
+                    "parameters": [_lm("^(builtin:grammar/|file:|https?:)[!-~]{1,200}$", "builtin:grammar/number")],
                     "requestBody": {
                         "required": True,
-                        "content": {"text/plain": {"schema": {"type": "string", "minLength": 1, "maxLength": 4000}}},
+                        "content": {
+                            "text/plain": {"schema": {"type": "string", "pattern": "[0-9A-Za-z]", "maxLength": 4000}}
+                        },
                     },
                     "responses": _responses("Wrapped"),
                 }

@@ -150,7 +150,7 @@ def test_a_text_that_the_grammar_does_not_cover_has_no_alternatives(client: http
         (RECOGNIZE, "lm=builtin:slm/general", {}, b"RIFF\0\0\0\0WAVEjunk", 400, "ERR_INVALID_ARGUMENT"),
         (INTERPRET, "lm=builtin:grammar/number", {}, b" \n", 400, "ERR_INVALID_ARGUMENT"),
         (INTERPRET, "lm=builtin:grammar/number", {}, b"\xff\xfe", 400, "ERR_INVALID_ARGUMENT"),
-        (INTERPRET, "lm=builtin:grammar/number", {}, b"a\0b", 400, "ERR_INVALID_ARGUMENT"),
+        (INTERPRET, "lm=builtin:grammar/number", {}, b"\0\r\n", 400, "ERR_INVALID_ARGUMENT"),
         (INTERPRET, "lm=builtin:grammar/number", {}, bytes(20_000), 413, "ERR_BUFFER_OVERFLOW"),
         (INTERPRET, "lm=builtin:slm/general", {"origin": "https://evil.example"}, b"x", 403, "ERR_LIC_UNAUTHORIZED"),
     ],
