@@ -31,18 +31,12 @@ class Grammar(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         model: name of the configured model that reads it.
-        start: number of the start state.
-        final: number of the only final state.
-        arcs: (from, to, probability, index into `words` or -1 for none).
         words: as the grammar spells them; "" for filler speech.
         pronunciations: of each word, phones separated by blanks.
-        compiled: the grammar package's own form, for interpretation.
+        compiled: the grammar package's own form, for the graph and interpretation.
     """
 
     model: str
-    start: int
-    final: int
-    arcs: tuple[tuple[int, int, float, int], ...]
     words: tuple[str, ...]
     pronunciations: tuple[tuple[str, ...], ...]
     compiled: CompiledGrammar
@@ -69,9 +63,6 @@ def load_grammar(model: GrammarModel) -> Grammar:
     compiled = CompiledGrammar.from_bytes(package.grammar)
     return Grammar(
         model=package.model,
-        start=compiled.start,
-        final=compiled.final,
-        arcs=tuple(compiled.arcs()),
         words=tuple(compiled.words),
         pronunciations=tuple(tuple(variants) for variants in compiled.pronunciations),
         compiled=compiled,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import array
 import enum
+import tempfile
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -100,15 +101,18 @@ class GuardedDecoder:
             raise AcousticModelError(f"the acoustic model cannot say {word!r}: {phones}") from error
         self._words.add(word)
 
-    def add_graph(self, name: str, start: int, final: int, arcs: list[tuple[Any, ...]]) -> None:
-        """Add a grammar search; arcs are (from, to, probability[, word]).
+    def add_graph(self, name: str, text: str) -> None:
+        """Add a grammar search, in the text form of PocketSphinx.
 
         Raises:
             AcousticModelError: PocketSphinx does not take the graph.
         """
         self._require(_State.IDLE, _State.ENDED)
         try:
-            self._decoder.add_fsg(name, self._decoder.create_fsg(name, start, final, arcs))
+            with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".fsg") as file:
+                file.write(text)
+                file.flush()
+                self._decoder.add_fsg(name, self._decoder.read_fsg(file.name))
         except (RuntimeError, ValueError) as error:
             raise AcousticModelError("PocketSphinx does not take this grammar") from error
 

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final
 
 from asr_trio.config import ModelSettings
 from asr_trio.errors import AcousticModelError
+from asr_trio.grammar.fsg import fsg_text
 from asr_trio.protocol.results import Alternative, Word
 from asr_trio.recognizer.base import DecoderSettings, GrammarModel, LanguageModel, Recognition
 from asr_trio.recognizer.grammars import Grammar, load_grammar
@@ -201,7 +202,7 @@ class _GrammarDecoder:
     def __init__(self, decoder: GuardedDecoder) -> None:
         self._decoder = decoder
         self._loaded: OrderedDict[str, dict[str, str]] = OrderedDict()
-        self._decoder_words: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._decoder_words: dict[tuple[str, str], str] = {}
 
     def open(self, model: GrammarModel, settings: DecoderSettings, cmn: str) -> Recognition:
         grammar = load_grammar(model)
@@ -221,22 +222,18 @@ class _GrammarDecoder:
         The same word may sound differently in two grammars, so the decoder knows words by numbers of our own.
         """
         spelling: dict[str, str] = {}
-        names: list[str] = []
+        names: list[list[str]] = []
         for text, pronunciations in zip(grammar.words, grammar.pronunciations, strict=True):
-            key = (text, pronunciations)
-            name = self._decoder_words.get(key)
-            if name is None:
-                name = f"w{len(self._decoder_words)}"
-                for number, phones in enumerate(pronunciations, start=1):
-                    self._decoder.add_word(name if number == 1 else f"{name}({number})", phones)
-                self._decoder_words[key] = name
-            names.append(name)
-            spelling[name] = text
-        arcs = [
-            (source, target, probability) if word < 0 else (source, target, probability, names[word])
-            for source, target, probability, word in grammar.arcs
-        ]
-        self._decoder.add_graph(digest, grammar.start, grammar.final, arcs)
+            variants: list[str] = []
+            for phones in pronunciations:
+                name = self._decoder_words.get((text, phones))
+                if name is None:
+                    name = self._decoder_words[text, phones] = f"w{len(self._decoder_words)}"
+                    self._decoder.add_word(name, phones)
+                spelling[name] = text
+                variants.append(name)
+            names.append(variants)
+        self._decoder.add_graph(digest, fsg_text(grammar.compiled.graph, names))
         self._loaded[digest] = spelling
         return spelling
 

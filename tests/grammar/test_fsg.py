@@ -1,0 +1,41 @@
+"""The text form for PocketSphinx: it reads it, and knows the same language."""
+
+from __future__ import annotations
+
+import pytest
+
+from asr_trio.grammar.fsg import fsg_text
+
+
+def test_text(compile_text):
+    compiled = compile_text("#ABNF 1.0; root $r; $r = /3/ yes | /1/ no [no];")
+    names = [
+        [f"{word}.{number}" for number in range(len(compiled.pronunciations[i]))]
+        for i, word in enumerate(compiled.words)
+    ]
+    lines = fsg_text(compiled.graph, names, title="t").splitlines()
+    assert lines[0] == "FSG_BEGIN t"
+    assert lines[-1] == "FSG_END"
+    assert sum(line.endswith(" 1 yes.0") for line in lines) == 1
+    assert sum(line.endswith(" 0.33334 no.0") for line in lines) == 1
+
+
+def test_wide_bundles_are_split(compile_text):
+    compiled = compile_text("#ABNF 1.0; root $r; $r = " + "|".join(f"w{n}" for n in range(1000)) + ";")
+    lines = fsg_text(compiled.graph, [[word] for word in compiled.words]).splitlines()
+    assert lines[1] == "N 5"
+    assert sum(line.startswith("T 0 ") for line in lines) == 1000
+    assert sorted(line for line in lines if line.endswith(f" {compiled.final} 1")) == ["T 2 1 1", "T 3 1 1", "T 4 1 1"]
+
+
+@pytest.mark.slow
+def test_pocketsphinx_takes_it_and_accepts_the_same_sentences(compile_text, tmp_path):
+    import pocketsphinx
+
+    compiled = compile_text("#ABNF 1.0; root $r; $r = (yes | no the)<1-> [new york];")
+    text = fsg_text(compiled.graph, [[word] for word in compiled.words])
+    path = tmp_path / "g.fsg"
+    path.write_text(text)
+    model = pocketsphinx.FsgModel.readfile(str(path), pocketsphinx.LogMath(), 1.0)
+    for sentence, wanted in {"yes": True, "no the yes new york": True, "no": False, "new york": False}.items():
+        assert bool(model.accept(sentence)) == wanted, sentence
