@@ -19,19 +19,13 @@ from asr_trio.client import ConnectionFailedError, ConnectionLostError, Grammar,
 from asr_trio.protocol.messages import ResultStatus
 
 from .recordings import silence
-from .serving import events_of, running
+from .serving import events_of, running, settled
 from .test_grammars import YES_NO
 
 
 async def get(server, path):
     async with httpx.AsyncClient() as client:
         return await client.get(f"http://127.0.0.1:{server.addresses.http_port}{path}")
-
-
-async def settled(condition):
-    with trio.fail_after(10):
-        while not condition():
-            await trio.sleep(0.01)
 
 
 async def test_health_readiness_metrics_and_version():
