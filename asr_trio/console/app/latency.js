@@ -92,7 +92,7 @@ export class Latency {
       ['result', resultMs - (endedMs ?? NaN)],
       ['decode', resultMs - speechEndMs],
     ];
-    for (const [figure, ms] of figures) if (Number.isFinite(ms) && ms >= 0) this.add(figure, ms);
+    for (const [figure, ms] of figures) if (Number.isFinite(ms)) this.add(figure, ms);
   }
 
   /** @param {number} audioS @param {number} tookMs */
@@ -105,7 +105,7 @@ export class Latency {
     const rows = Object.entries(FIGURES).map(([figure, [name, meaning]]) => {
       const latest = this.#latest[/** @type {Figure} */ (figure)];
       const history = this.#history.get(/** @type {Figure} */ (figure)) ?? [];
-      const value = latest === undefined ? '–' : `${Math.round(latest)} ms`;
+      const value = latest === undefined ? '–' : `${Math.round(latest)} ms`.replace('-', '−');
       const past = history.length > 1 ? make('span', { class: 'about' }, `median ${Math.round(median(history))} of ${history.length}`) : '';
       return make('div', { class: latest === undefined ? 'missing' : '' },
         make('dt', {}, /** @type {string} */ (name), make('span', { class: 'about' }, /** @type {string} */ (meaning))), make('dd', {}, value, past));

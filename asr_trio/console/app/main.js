@@ -351,8 +351,13 @@ async function interpret(event) {
   try {
     const opened = await session();
     const result = await opened.interpret(phrase, { lm: await languageModel(opened) });
+    stopPlaying();
+    recording = [];
+    timeline.clear();
     results.clear();
-    results.detail(result);
+    showRunning(false);
+    if (result.alternatives.length) results.show(result);
+    else say('The grammar does not cover this sentence.');
   } catch (error) {
     say(/** @type {Error} */ (error).message);
   }
