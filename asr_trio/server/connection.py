@@ -18,7 +18,7 @@ import structlog
 import trio
 
 from asr_trio.errors import AsrError, CapacityError, RecognizerError, RemoteProtocolError, WorkerTimeoutError
-from asr_trio.protocol.messages import CreateSession, RecognitionResult, ServerMessage, SessionStatus
+from asr_trio.protocol.messages import CreateSession, Method, RecognitionResult, Response, ServerMessage
 from asr_trio.protocol.parser import parse_client_message
 from asr_trio.protocol.writer import serialize
 from asr_trio.server.peer import Peer
@@ -49,6 +49,8 @@ _OUTBOX_MESSAGES: Final = 1024
 _MESSAGES_PER_S: Final = 2000.0
 """Past it the client is read more slowly; live audio needs 50."""
 _MESSAGES_BURST: Final = 4000.0
+_RELEASE_LINGER_S: Final = 0.25
+"""After RELEASE_SESSION the client may close first: the Java SDK reports a connection failure when the server does."""
 
 _Request = PrepareLanguageModels | OpenRecognition | Interpret
 
@@ -171,7 +173,6 @@ class Connection:
         for effect in effects:
             match effect:
                 case Send(message=message):
-                    self._count(message)
                     self._post(message)
                 case PushAudio(audio=audio, last=last, content_type=content_type):
                     if self._recognition is not None:
@@ -185,17 +186,6 @@ class Connection:
                     request = effect
         self._wind_timer()
         return request
-
-    def _count(self, message: ServerMessage) -> None:
-        """Count a recognition by its last result."""
-        recognition = self._recognition
-        if (
-            recognition is not None
-            and isinstance(message, RecognitionResult)
-            and message.session_status is SessionStatus.IDLE
-            and not recognition.finished.is_set()
-        ):
-            self._services.metrics.recognitions.labels(message.result_status, recognition.lm_label).inc()
 
     def _post(self, message: ServerMessage | Close) -> None:
         try:
@@ -300,13 +290,17 @@ class Connection:
 
     async def _write(self) -> None:
         """Send what is posted. Only the end of the connection interrupts a send."""
+        released = False
         async for message in self._outbox:
             try:
                 if isinstance(message, Close):
+                    if released:
+                        await trio.sleep(_RELEASE_LINGER_S)  # the client's close ends this connection, and the sleep
                     await self._transport.close(message.code, message.reason)
                     self._end()
                     return
                 await self._transport.send(serialize(message))
+                released = isinstance(message, Response) and message.method == Method.RELEASE_SESSION
             except TransportClosedError:
                 self._report_undeliverable(message)
                 self._end()
