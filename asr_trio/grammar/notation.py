@@ -242,7 +242,7 @@ class ExpansionReader:
         weights = group.weights
         if len(group.alternatives) == 1:
             only = group.alternatives[0]
-            if isinstance(only, Token | Reference) and group.closer != ";":
+            if isinstance(only, Token | Reference | Tag) and group.closer != ";":
                 return Sequence(group.at, (only,))  # the parentheses keep a postfix or language apart
             return only
         given = any(weight is not None for weight in weights)
