@@ -77,6 +77,11 @@ class Server:
         self._connections: set[Connection] = set()
         self._drain_wanted = trio.Event()
 
+    @property
+    def connections_open(self) -> int:
+        """Connections at this moment, those before their upgrade included."""
+        return self._gate.open
+
     def drain(self) -> None:
         """Begin to end: see the head of this module. Safe to call again."""
         self._drain_wanted.set()

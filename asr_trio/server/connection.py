@@ -18,7 +18,14 @@ import structlog
 import trio
 
 from asr_trio.errors import AsrError, CapacityError, RecognizerError, RemoteProtocolError, WorkerTimeoutError
-from asr_trio.protocol.messages import CreateSession, Method, RecognitionResult, Response, ServerMessage
+from asr_trio.protocol.messages import (
+    CreateSession,
+    Method,
+    RecognitionResult,
+    Response,
+    ServerMessage,
+    SessionStatus,
+)
 from asr_trio.protocol.parser import parse_client_message
 from asr_trio.protocol.writer import serialize
 from asr_trio.server.peer import Peer
@@ -173,6 +180,7 @@ class Connection:
         for effect in effects:
             match effect:
                 case Send(message=message):
+                    self._count(message)
                     self._post(message)
                 case PushAudio(audio=audio, last=last, content_type=content_type):
                     if self._recognition is not None:
@@ -186,6 +194,17 @@ class Connection:
                     request = effect
         self._wind_timer()
         return request
+
+    def _count(self, message: ServerMessage) -> None:
+        """Count a recognition by its last result."""
+        recognition = self._recognition
+        if (
+            recognition is not None
+            and isinstance(message, RecognitionResult)
+            and message.session_status is SessionStatus.IDLE
+            and not recognition.finished.is_set()
+        ):
+            self._services.metrics.recognitions.labels(message.result_status, recognition.lm_label).inc()
 
     def _post(self, message: ServerMessage | Close) -> None:
         try:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from asr_trio.config import LogSettings
 
@@ -29,7 +31,6 @@ class Metrics:
             "asr_connections_refused", "Connections refused before the upgrade", ["reason"], registry=registry
         )
         self.sessions_limit = Gauge("asr_sessions_limit", "Sessions that may be open at once", registry=registry)
-        self.recognitions_active = Gauge("asr_recognitions_active", "Running recognitions", registry=registry)
         self.recognitions = Counter(
             "asr_recognitions",
             "Finished recognitions by status of the last result",
@@ -50,7 +51,6 @@ class Metrics:
         )
         self.audio_seconds = Counter("asr_audio_seconds", "Audio that passed the endpointer", registry=registry)
         self.decode_cpu_seconds = Counter("asr_decode_cpu_seconds", "Processor time of decoding", registry=registry)
-        self.queue_seconds = Gauge("asr_queue_seconds", "Audio waiting in all recognitions", registry=registry)
         self.auth_failures = Counter("asr_auth_failures", "Wrong or missing credentials", registry=registry)
         self.grammar_compile = Histogram(
             "asr_grammar_compile_seconds", "Time to prepare language models", registry=registry
@@ -65,6 +65,21 @@ class Metrics:
     def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
         """Publish a value that is read when it is asked for."""
         Gauge(name, description, registry=self.registry).set_function(read)
+
+    def counter(self, name: str, description: str, label: str, read: Callable[[], Mapping[str, int]]) -> None:
+        """Publish counts that somebody else keeps, by one label."""
+        self.registry.register(_Counts(name, description, label, read))
+
+
+class _Counts(Collector):
+    def __init__(self, name: str, description: str, label: str, read: Callable[[], Mapping[str, int]]) -> None:
+        self._name, self._description, self._label, self._read = name, description, label, read
+
+    def collect(self) -> Iterator[Metric]:
+        family = CounterMetricFamily(self._name, self._description, labels=[self._label])
+        for value, count in self._read().items():
+            family.add_metric([value], count)
+        yield family
 
 
 def configure_logging(settings: LogSettings) -> None:

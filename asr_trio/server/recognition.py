@@ -121,14 +121,28 @@ class Recognition:
         self._parameters = parameters
         self._pool = services.pool
         self._metrics = services.metrics
+        self._active = services.recognitions
         self._raw_rate_hz = services.raw_rate_hz
         self._deliver = deliver
         self._scope = trio.CancelScope()
         self._segments: deque[_Segment] = deque()
         self._segment_start_s = 0.0
+        self._speech_since_s: float | None = None
+        self._position_s = 0.0
         self._fed = False
         self._patience: trio.CancelScope | None = None
         self._failure: AsrError | None = None
+
+    @property
+    def waiting_s(self) -> float:
+        """Audio that waits, in seconds of 16-bit samples at 16 kHz."""
+        return self.audio.waiting_bytes / _BYTES_PER_S
+
+    @property
+    def lm_label(self) -> str:
+        """The first model for metrics: a builtin one by name, others by kind, as clients choose their names freely."""
+        lm = self._models[0].lm if self._models else ""
+        return lm if lm.startswith("builtin:") else lm.partition(":")[0]
 
     def stop(self) -> None:
         """Give up; nothing more is delivered."""
@@ -142,6 +156,7 @@ class Recognition:
             AsrError: before the start: it cannot begin.
         """
         started = False
+        self._active.add(self)
         try:
             with self._scope:
                 settings = self._decoder_settings()
@@ -149,8 +164,7 @@ class Recognition:
                     await worker.open(self._models, settings, self.channel_state)
                     task_status.started()
                     started = True
-                    with self._metrics.recognitions_active.track_inprogress():
-                        await self._work(worker)
+                    await self._work(worker)
         except AsrError as error:
             if not started:
                 raise
@@ -163,6 +177,7 @@ class Recognition:
                 raise fault from None
             self._deliver(RecognitionFailed(recognition=self.number, error=fault))
         finally:
+            self._active.discard(self)
             self.audio.close()
             self.finished.set()
 
@@ -219,6 +234,7 @@ class Recognition:
                     await worker.send_audio(pcm)
                 case SpeechStart(start_s=start_s, decided_s=decided_s):
                     self._segment_start_s = start_s
+                    self._speech_since_s = trio.current_time()
                     self._deliver(SpeechStarted(recognition=self.number, start_s=start_s, decided_s=decided_s))
                     await worker.start_segment(start_s)
                 case SpeechEnd(end_s=end_s, reason=reason):
@@ -232,6 +248,8 @@ class Recognition:
         return True
 
     def _progress(self, position_s: float) -> None:
+        self._metrics.audio_seconds.inc(position_s - self._position_s)
+        self._position_s = position_s
         self._deliver(AudioProcessed(recognition=self.number, position_s=position_s))
         if position_s > self._limits.audio_total_s:
             raise AudioOverflowError(f"One recognition takes {self._limits.audio_total_s:g} s of audio at most")
@@ -253,6 +271,9 @@ class Recognition:
                     )
                 )
             else:
+                if self._speech_since_s is not None:
+                    self._metrics.partial_latency.observe(trio.current_time() - self._speech_since_s)
+                    self._speech_since_s = None
                 self._deliver(
                     PartialDecoded(
                         recognition=self.number,

@@ -18,8 +18,10 @@ from asr_trio.server.pool import WorkerPool
 from asr_trio.server.resolve import LanguageModels
 from asr_trio.session.handle import make_handle
 
-if TYPE_CHECKING:  # an extra
+if TYPE_CHECKING:
+    # an extra
     from asr_trio.server.quota import SharedQuota
+    from asr_trio.server.recognition import Recognition  # the other way round at run time
 
 
 def _shared_quota(settings: QuotaSettings) -> SharedQuota | None:
@@ -40,6 +42,7 @@ class Services:
         parameters: the operator's defaults of recognition parameters.
         quota: licences shared with other nodes, or None.
         draining: the server ends; it is not ready any more.
+        recognitions: those that run.
         doorkeeper: judges who may come in.
         websocket_port: where the WebSocket listener is; 0 until it is.
         attach: begins to serve a peer that came by another way than the listener; None while there is no server.
@@ -63,6 +66,7 @@ class Services:
         limits = settings.limits
         self.places = Places(sessions=limits.sessions, sessions_per_user=limits.sessions_per_user, quota=self.quota)
         self.draining = False
+        self.recognitions: set[Recognition] = set()
         self.websocket_port = 0
         self.attach: Callable[[Peer], None] | None = None
         self._serials = itertools.count()
@@ -91,4 +95,11 @@ class Services:
         gauge("asr_workers_leased", "Worker processes at work", lambda: pool.workers_leased)
         gauge("asr_cost_units_used", "Decoding capacity in use", lambda: pool.cost_units_used)
         gauge("asr_cost_units_limit", "Decoding capacity in all", lambda: self.settings.recognizer.cost_units)
+        gauge("asr_recognitions_active", "Running recognitions", lambda: len(self.recognitions))
+        gauge(
+            "asr_queue_seconds",
+            "Audio waiting in all recognitions",
+            lambda: sum(recognition.waiting_s for recognition in self.recognitions),
+        )
+        self.metrics.counter("asr_worker_restarts", "Worker processes replaced", "reason", lambda: dict(pool.restarts))
         gauge("asr_ready", "1 where new sessions are welcome", lambda: float(self.ready))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -78,3 +78,10 @@ def names(events: list[RecognitionEvent]) -> list[str]:
 
 def results(events: list[RecognitionEvent]) -> list[Any]:
     return [event.result for event in events if isinstance(event, FinalResult)]
+
+
+async def settled(condition: Callable[[], object], within_s: float = 15) -> None:
+    """Wait until something that nobody announces has come about."""
+    with trio.fail_after(within_s):
+        while not condition():  # noqa: ASYNC110
+            await trio.sleep(0.01)

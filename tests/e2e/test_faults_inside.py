@@ -13,7 +13,7 @@ from asr_trio.client import RequestRefusedError, packets
 from asr_trio.protocol.messages import ResultStatus, SessionStatus
 
 from .recordings import samples, table, wav
-from .serving import events_of, results, running
+from .serving import events_of, results, running, settled
 
 pytestmark = pytest.mark.shared
 
@@ -83,11 +83,7 @@ async def test_a_worker_lost_in_the_middle_of_speech_fails_its_recognition_and_n
 async def test_the_fork_server_is_replaced_and_recognition_goes_on(speech):
     async with running() as server, server.connect() as session:
         os.kill(fork_server(), signal.SIGKILL)
-        with trio.fail_after(30):
-            while not server.pool.restarts["fork server"]:  # noqa: ASYNC110
-                await trio.sleep(0.01)
-            while not server.pool.ready:  # noqa: ASYNC110
-                await trio.sleep(0.01)
+        await settled(lambda: server.pool.restarts["fork server"] and server.pool.ready, within_s=30)
         assert (await session.recognize(wav(speech, 16_000), lm=SLM).final()).text
 
 
@@ -103,9 +99,7 @@ async def test_capacity_is_refused_at_once_and_comes_back(speech):
             await second.recognize(b"", lm=SLM).final()
         assert refused.value.error_code == "ERROR_BUSY"
         await first.cancel()
-        with trio.fail_after(5):
-            while server.pool.workers_leased:  # noqa: ASYNC110
-                await trio.sleep(0.01)
+        await settled(lambda: not server.pool.workers_leased)
         assert (await second.recognize(wav(speech, 16_000), lm=SLM).final()).text
 
 
@@ -117,6 +111,4 @@ async def test_a_client_that_vanishes_frees_its_worker(speech):
                 await anext(recognition)
                 # Cut the line without a word.
                 await trio.aclose_forcefully(session._websocket._stream)
-        with trio.fail_after(10):
-            while server.pool.workers_leased:  # noqa: ASYNC110
-                await trio.sleep(0.01)
+        await settled(lambda: not server.pool.workers_leased)

@@ -12,7 +12,7 @@ from asr_trio.client import FinalResult, PartialResult, SpeechEnded, SpeechStart
 from asr_trio.protocol.messages import ResultStatus, SessionStatus
 
 from .recordings import samples, silence, table, wav
-from .serving import events_of, names, results, running
+from .serving import events_of, names, results, running, settled
 
 pytestmark = pytest.mark.shared
 
@@ -80,9 +80,7 @@ async def test_ten_recognitions_in_one_session_and_a_worker_only_while_one_runs(
             texts.add(final.text)
             assert session.status is SessionStatus.IDLE
         assert all(texts)
-        with trio.fail_after(5):
-            while server.pool.workers_leased:  # noqa: ASYNC110 - given back after the result, within milliseconds
-                await trio.sleep(0.01)
+        await settled(lambda: not server.pool.workers_leased)
         assert sum(server.pool.restarts.values()) == 0
 
 
