@@ -49,11 +49,12 @@ def run_hypothesis(minutes: float) -> None:
         suppress_health_check=list(HealthCheck),
         phases=(Phase.explicit, Phase.generate, Phase.shrink),
     )
+    checks = [options(check) for check in PROPERTIES]
     rounds = 0
     while time.monotonic() < end_s:
         run_state_machine_as_test(seed(time.monotonic_ns())(SessionMachine), settings=options)
-        for check in PROPERTIES:
-            options(seed(time.monotonic_ns())(check))()
+        for check in checks:
+            seed(time.monotonic_ns())(check)()
         rounds += 1
         print(f"{rounds} rounds, nothing found", flush=True)  # noqa: T201
 

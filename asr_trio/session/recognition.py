@@ -10,6 +10,7 @@ decisions of the endpointer fall, so that the size of packets changes nothing.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 import msgspec
@@ -78,8 +79,8 @@ class Recognition:
         self._audio_complete = False
         self._content_type: str | None = None
         self._timers_started = False
-        self._segments_undecoded = 0
-        """Segments that have started and whose hypotheses are not there, the running one included."""
+        self._undecoded: deque[float] = deque()
+        """Where the segments start whose hypotheses are not there, the running one included."""
         self._segment_index = 0
         self._closing_status = ResultStatus.NO_SPEECH
         self._silence_start_s = 0.0
@@ -107,7 +108,7 @@ class Recognition:
     @property
     def speech_found(self) -> bool:
         """Speech has begun at least once."""
-        return self._phase is Phase.SPEAKING or self._segments_undecoded > 0 or self._segment_index > 0
+        return bool(self._undecoded) or self._segment_index > 0
 
     # --- what the client does -----------------------------------------------------------------------------------
 
@@ -118,7 +119,7 @@ class Recognition:
         self._timers_started = True
         self._no_input_origin_s = self._position_s
         self._start_no_input_timer(now_s)
-        if self._segments_undecoded:
+        if self._undecoded:
             self._start_recognition_timer(now_s)
 
     def push(self, packet: SendAudio) -> PushAudio:
@@ -177,14 +178,14 @@ class Recognition:
 
     def _speech_started(self, event: SpeechStarted, now_s: float) -> list[ServerMessage]:
         if self._phase is Phase.WAITING and self._no_input_runs_out_at(event.decided_s, inclusive=False):
-            return self._no_input()
+            return self._no_input_on_audio()
         if not self._move(Trigger.SPEECH_STARTED):
             return []
         self._timers.cancel(Timer.NO_INPUT)
-        self._segments_undecoded += 1
+        self._undecoded.append(event.start_s)
         if not self._parameters.endpointer_enabled:
             return []
-        if self._segments_undecoded == 1:
+        if len(self._undecoded) == 1:
             self._start_recognition_timer(now_s)
         return [StartOfSpeech(handle=self._handle)]
 
@@ -207,18 +208,22 @@ class Recognition:
     def _audio_processed(self, position_s: float) -> list[ServerMessage]:
         self._position_s = max(self._position_s, position_s)
         if self._phase is Phase.WAITING and self._no_input_runs_out_at(position_s, inclusive=True):
-            return self._no_input()
+            return self._no_input_on_audio()
         return []
 
     def _audio_ended(self, position_s: float) -> list[ServerMessage]:
-        self._position_s = max(self._position_s, position_s)
-        if self._phase is Phase.WAITING and self._no_input_runs_out_at(position_s, inclusive=True):
-            return self._no_input()
+        if messages := self._audio_processed(position_s):
+            return messages
         if not self._move(Trigger.AUDIO_ENDED):
             return []
         self._timers.cancel(Timer.NO_INPUT)
         self._closing_status = ResultStatus.NO_SPEECH if self._parameters.endpointer_enabled else ResultStatus.NO_MATCH
         return self._close_if_decoded()
+
+    def _no_input_on_audio(self) -> list[ServerMessage]:
+        # The time ran out there, wherever the packet ends that showed it.
+        self._position_s = self._no_input_origin_s + self._parameters.no_input_timeout_ms / _MS_PER_S
+        return self._no_input()
 
     def _no_input(self) -> list[ServerMessage]:
         if not self._move(Trigger.NO_INPUT_EXPIRED):
@@ -228,14 +233,14 @@ class Recognition:
         return self._close_if_decoded()
 
     def _close_if_decoded(self) -> list[ServerMessage]:
-        if self._phase is not Phase.CLOSING or self._segments_undecoded:
+        if self._phase is not Phase.CLOSING or self._undecoded:
             return []
         self._phase = Phase.ENDED
         return [self._closing_result(self._closing_status)]
 
     def _partial_decoded(self, event: PartialDecoded) -> list[ServerMessage]:
         # A partial of a segment that has ended, while a later one runs, would be out of date when it arrives.
-        if self._segments_undecoded != 1 or not self._move(Trigger.PARTIAL_DECODED):
+        if len(self._undecoded) != 1 or not self._move(Trigger.PARTIAL_DECODED):
             return []
         alternatives = select_alternatives(event.alternatives, self._parameters, self._language, partial=True)
         if not alternatives or not self._parameters.partial_results_enabled:
@@ -252,11 +257,11 @@ class Recognition:
         return [self._result(result, SessionStatus.LISTENING)]
 
     def _segment_decoded(self, event: SegmentDecoded, now_s: float) -> list[ServerMessage]:
-        segments_ended = self._segments_undecoded - (self._phase is Phase.SPEAKING)
+        segments_ended = len(self._undecoded) - (self._phase is Phase.SPEAKING)
         if segments_ended <= 0 or not self._move(Trigger.SEGMENT_DECODED):
             return []
-        self._segments_undecoded -= 1
-        last = self._phase is Phase.DECODING and not self._segments_undecoded
+        self._undecoded.popleft()
+        last = self._phase is Phase.DECODING and not self._undecoded
         if last:
             self._phase = Phase.ENDED
         alternatives = select_alternatives(event.alternatives, self._parameters, self._language)
@@ -272,7 +277,7 @@ class Recognition:
         messages = [self._result(result, SessionStatus.IDLE if last else SessionStatus.LISTENING)]
         # Segments are decoded one after the other: the time of the next one counts from its turn.
         self._timers.cancel(Timer.RECOGNITION)
-        if self._segments_undecoded:
+        if self._undecoded:
             self._start_recognition_timer(now_s)
         elif self._phase is Phase.WAITING:
             self._start_no_input_timer(now_s)
@@ -301,11 +306,12 @@ class Recognition:
 
     def _closing_result(self, status: ResultStatus, error: AsrError | None = None) -> RecognitionResult:
         self._timers.cancel(Timer.NO_INPUT, Timer.RECOGNITION)
+        start_s = self._undecoded[0] if self._undecoded else self._silence_start_s
         result = SegmentResult(
             result_status=status,
             segment_index=self._segment_index,
-            start_time=self._silence_start_s,
-            end_time=max(self._silence_start_s, self._position_s),
+            start_time=start_s,
+            end_time=max(start_s, self._position_s),
             error_code=error.code if error else "",
             message=str(error) if error else "",
         )

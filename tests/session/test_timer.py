@@ -84,7 +84,9 @@ def test_explicit_no_input_time_runs_out_on_audio_that_arrives_faster_than_real_
     else:
         idle.start(noInputTimeout__value=200)
     assert heard(idle, 0.199) == []
-    assert result(heard(idle, 0.2)).result_status is ResultStatus.NO_INPUT_TIMEOUT
+    document = result(heard(idle, 0.512))
+    assert (document.result_status, document.start_time) == (ResultStatus.NO_INPUT_TIMEOUT, 0.0)
+    assert document.end_time == pytest.approx(0.2)
 
 
 def test_explicit_no_input_time_does_not_depend_on_packets(idle):
@@ -168,11 +170,13 @@ def test_no_input_waits_for_segments_that_are_still_decoded(idle):
 def test_recognition_time_runs_from_the_start_of_speech_to_the_result(idle):
     idle.start(recognitionTimeout__value=5000)
     idle.wait(9)
-    idle.speech()
+    idle.speech(start_s=9.0)
     assert idle.wait(4.9) == []
+    heard(idle, 13.5)
     effects = idle.wait(0.2)
     document = result(effects)
     assert (document.result_status, document.alternatives) == (ResultStatus.RECOGNITION_TIMEOUT, ())
+    assert (document.start_time, document.end_time) == (9.0, 13.5)
     assert stops(effects) == [idle.number]
 
 
