@@ -1,121 +1,86 @@
-"""The C core as Python sees it: the only importer of ``_dsp``."""
+"""The C core for NumPy: streaming objects, and one-shot functions where a whole recording is at hand.
+
+Samples are one-dimensional arrays, int16 or (resampler) float32. What comes out of an object does not depend on how its
+input is split. An object is used by one thread at a time; a second one gets a RuntimeError. Calls release the GIL.
+"""
 
 from __future__ import annotations
 
-import functools
-import threading
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_trio import _dsp  # type: ignore[attr-defined,unused-ignore] # exists once it has been built
-from asr_trio.errors import AudioFormatError
+from asr_trio.audio.container import AudioFormat, AudioReader
+from asr_trio.audio.core import (
+    FRAME_SAMPLES,
+    QUALITIES,
+    SAMPLE_RATE_HZ,
+    SIMD_LEVELS,
+    VAD_MODES,
+    Quality,
+    Simd,
+    VadMode,
+    check,
+    ffi,
+    lib,
+    resampler_table,
+    scratch,
+    simd_levels,
+)
+from asr_trio.audio.endpointer import (
+    Dtmf,
+    EndpointerEvent,
+    EndpointerSettings,
+    SpeechAudio,
+    SpeechEnd,
+    SpeechStart,
+    fill_config,
+    read_events,
+)
+from asr_trio.audio.frontend import Frontend
 
-ffi: Any = _dsp.ffi
-lib: Any = _dsp.lib
-
-SAMPLE_RATE_HZ: Final = 16_000
-"""The rate of everything behind the resampler."""
-FRAME_SAMPLES: Final = 160
-"""10 ms at 16 kHz."""
+__all__ = [
+    "FRAME_SAMPLES",
+    "SAMPLE_RATE_HZ",
+    "AudioFormat",
+    "AudioReader",
+    "Dtmf",
+    "Endpointer",
+    "EndpointerEvent",
+    "EndpointerSettings",
+    "Framer",
+    "Frontend",
+    "Quality",
+    "Resampler",
+    "Simd",
+    "SpeechAudio",
+    "SpeechEnd",
+    "SpeechStart",
+    "Vad",
+    "VadMode",
+    "alaw_decode",
+    "alaw_encode",
+    "resample",
+    "simd_levels",
+    "ulaw_decode",
+    "ulaw_encode",
+]
 
 T = TypeVar("T", np.int16, np.float32)
-Quality: TypeAlias = Literal["default", "fast", "best"]
-Simd: TypeAlias = Literal["auto", "scalar", "sse2", "neon", "avx2", "avx512"]
-VadMode: TypeAlias = Literal["learned", "energy"]
-
-QUALITIES: Final[dict[Quality, int]] = {
-    "default": lib.ASR_QUALITY_DEFAULT,
-    "fast": lib.ASR_QUALITY_FAST,
-    "best": lib.ASR_QUALITY_BEST,
-}
-SIMD_LEVELS: Final[dict[Simd, int]] = {
-    "auto": lib.ASR_SIMD_AUTO,
-    "scalar": lib.ASR_SIMD_SCALAR,
-    "sse2": lib.ASR_SIMD_SSE2,
-    "neon": lib.ASR_SIMD_NEON,
-    "avx2": lib.ASR_SIMD_AVX2,
-    "avx512": lib.ASR_SIMD_AVX512,
-}
-VAD_MODES: Final[dict[VadMode, int]] = {"learned": lib.ASR_VAD_LEARNED, "energy": lib.ASR_VAD_ENERGY}
 
 
-def check(status: int) -> None:
-    """Raise what a status of the C core means.
-
-    Raises:
-        AudioFormatError: the rates are not supported.
-        ValueError: an argument is out of range.
-        MemoryError: there is no memory.
-        RuntimeError: the object is in use by another thread, or the call does not fit its state.
-    """
-    if status == lib.ASR_OK:
-        return
-    message = ffi.string(lib.asr_strerror(status)).decode("ascii")
-    if status == lib.ASR_E_RATE:
-        raise AudioFormatError(message)
-    if status == lib.ASR_E_ARGUMENT:
-        raise ValueError(message)
-    if status == lib.ASR_E_MEMORY:
-        raise MemoryError(message)
-    raise RuntimeError(message)
+_INT16: Final = ffi.typeof("int16_t[]")
+_FLOAT32: Final = ffi.typeof("float[]")
 
 
-def simd_levels() -> tuple[Simd, ...]:
-    """Return the SIMD levels that this processor and this build have, slowest first."""
-    return tuple(name for name, level in SIMD_LEVELS.items() if name != "auto" and lib.asr_simd_available(level))
-
-
-@functools.lru_cache(maxsize=32)
-def resampler_table(in_rate_hz: int, out_rate_hz: int, quality: Quality) -> Any:
-    """Return the coefficients of a ratio, shared by every resampler of the process.
-
-    Args:
-        in_rate_hz: rate of the input.
-        out_rate_hz: rate of the output.
-        quality: which filter.
-
-    Returns:
-        An ``asr_resampler_table``; who uses its address must hold it.
-
-    Raises:
-        AudioFormatError: the rates are not supported.
-    """
-    config = ffi.new("asr_resampler_config *")
-    lib.asr_resampler_defaults(config)
-    config.in_rate_hz = in_rate_hz
-    config.out_rate_hz = out_rate_hz
-    config.quality = QUALITIES[quality]
-    size = lib.asr_resampler_table_size(config)
-    if size == 0:
-        raise AudioFormatError(f"audio at {in_rate_hz} Hz cannot be resampled to {out_rate_hz} Hz")
-    memory = ffi.new("unsigned char[]", size)
-    check(lib.asr_resampler_table_init(memory, size, config))
-    return memory
-
-
-class _Scratch(threading.local):
-    """Memory for the output of one call, shared by all handles of a thread: a handle at rest holds none."""
-
-    EVENTS = 64
-    SAMPLES = 1 << 15
-
-    def __init__(self) -> None:
-        self.pcm: Any = ffi.new("int16_t[]", self.SAMPLES)
-        self.pcm_room = self.SAMPLES
-        self.events: Any = ffi.new("asr_event[]", self.EVENTS)
-        self.event_room = self.EVENTS
-        self.counts: Any = ffi.new("size_t[3]")
-
-    def reserve(self, samples: int) -> None:
-        """Make room for `samples`."""
-        if samples > self.pcm_room:
-            self.pcm = ffi.new("int16_t[]", samples)
-            self.pcm_room = samples
-
-
-scratch: Final = _Scratch()
+def _array_type(samples: NDArray[Any]) -> Any:
+    """Return the C type of an array of samples."""
+    if samples.ndim == 1 and samples.dtype == np.int16:
+        return _INT16
+    if samples.ndim == 1 and samples.dtype == np.float32:
+        return _FLOAT32
+    raise TypeError(f"samples must be one dimension of int16 or float32, not {samples.ndim} of {samples.dtype}")
 
 
 class Resampler:
@@ -218,17 +183,176 @@ def resample(
     return np.concatenate([resampler.process(samples), resampler.flush(samples.dtype.type)])
 
 
-_INT16: Final = ffi.typeof("int16_t[]")
-_FLOAT32: Final = ffi.typeof("float[]")
+class Framer:
+    """Cuts a stream into overlapping frames and turns them into log-mel energies (or gives the frames themselves)."""
+
+    def __init__(
+        self,
+        *,
+        sample_rate_hz: int = SAMPLE_RATE_HZ,
+        frame_samples: int = 400,
+        hop_samples: int = FRAME_SAMPLES,
+        pre_emphasis: float = 0.97,
+        remove_offset: bool = True,
+        hann_window: bool = True,
+        mel_bands: int = 40,
+        mel_low_hz: float = 20.0,
+        mel_high_hz: float = 7600.0,
+    ) -> None:
+        """Make ready for a stream.
+
+        Args:
+            sample_rate_hz: rate of the samples.
+            frame_samples: length of a frame, at most 4096; the transform is the next power of two.
+            hop_samples: from the start of a frame to that of the next.
+            pre_emphasis: x[n] - pre_emphasis * x[n-1], in [0, 1).
+            remove_offset: subtract the mean of each frame.
+            hann_window: weigh the frame.
+            mel_bands: number of bands, at most 256; 0 for the samples of the frame instead.
+            mel_low_hz: lower end of the lowest band.
+            mel_high_hz: upper end of the highest band, at most half the rate.
+
+        Raises:
+            ValueError: a value is out of range.
+        """
+        config = ffi.new("asr_framer_config *")
+        lib.asr_framer_defaults(config)
+        config.sample_rate_hz = sample_rate_hz
+        config.frame_samples = frame_samples
+        config.hop_samples = hop_samples
+        config.pre_emphasis = pre_emphasis
+        config.remove_offset = remove_offset
+        config.hann_window = hann_window
+        config.mel_bands = mel_bands
+        config.mel_low_hz = mel_low_hz
+        config.mel_high_hz = mel_high_hz
+        handle = lib.asr_framer_create(config)
+        if not handle:
+            check(lib.ASR_E_ARGUMENT)
+        self._handle = ffi.gc(handle, lib.asr_framer_destroy)
+        self._hop_samples = hop_samples
+        self._row_floats = lib.asr_framer_row_floats(handle)
+        self._counts = ffi.new("size_t[2]")
+
+    def process(self, samples: NDArray[np.int16]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Take the next samples of the stream.
+
+        Returns:
+            (frames x bands natural logarithms of energy, or frames x frame_samples with full scale 1.0;
+            level of each frame in dB relative to a full-scale sine wave).
+        """
+        samples = np.ascontiguousarray(samples, np.int16)
+        room = len(samples) // self._hop_samples + 1
+        rows = np.empty((room, self._row_floats), np.float32)
+        levels = np.empty(room, np.float32)
+        self._counts[0] = len(samples)
+        self._counts[1] = room
+        check(
+            lib.asr_framer_process(
+                self._handle,
+                ffi.from_buffer(_INT16, samples),
+                self._counts,
+                ffi.from_buffer(_FLOAT32, rows),
+                ffi.from_buffer(_FLOAT32, levels),
+                self._counts + 1,
+            )
+        )
+        return rows[: self._counts[1]], levels[: self._counts[1]]
+
+    def reset(self) -> None:
+        """Begin a new stream."""
+        lib.asr_framer_reset(self._handle)
 
 
-def _array_type(samples: NDArray[Any]) -> Any:
-    """Return the C type of an array of samples."""
-    if samples.ndim == 1 and samples.dtype == np.int16:
-        return _INT16
-    if samples.ndim == 1 and samples.dtype == np.float32:
-        return _FLOAT32
-    raise TypeError(f"samples must be one dimension of int16 or float32, not {samples.ndim} of {samples.dtype}")
+class Vad:
+    """Probability of speech in each 10 ms of 16 kHz audio."""
+
+    def __init__(self, mode: VadMode = "learned") -> None:
+        """Make ready for a stream; `mode` is ``learned`` or ``energy``."""
+        size = lib.asr_vad_size(VAD_MODES[mode])
+        self._memory = ffi.new("unsigned char[]", size)
+        self._handle = ffi.cast("asr_vad *", self._memory)
+        check(lib.asr_vad_init(self._memory, size, VAD_MODES[mode]))
+        self._probability = ffi.new("float *")
+        self._rest = np.empty(0, np.int16)
+        self._frames = 0
+
+    @property
+    def lookahead_frames(self) -> int:
+        """So many frames must be known beyond the one that is judged."""
+        return int(lib.asr_vad_lookahead_frames(self._handle))
+
+    def process(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
+        """Take the next samples of the stream and return the probabilities that are ready, one for each 10 ms."""
+        samples = np.concatenate([self._rest, samples]).astype(np.int16, copy=False)
+        whole = len(samples) // FRAME_SAMPLES
+        self._rest = samples[whole * FRAME_SAMPLES :]
+        out = np.empty(whole, np.float32)
+        pointer = ffi.from_buffer(_INT16, samples)
+        for index in range(whole):
+            check(lib.asr_vad_process(self._handle, pointer + index * FRAME_SAMPLES, self._probability))
+            out[index] = self._probability[0]
+        early = min(max(self.lookahead_frames - self._frames, 0), whole)
+        self._frames += whole
+        return out[early:]
+
+    def flush(self) -> NDArray[np.float32]:
+        """End the stream: silence completes its last frame and drives the look-ahead out."""
+        missing = -len(self._rest) % FRAME_SAMPLES + self.lookahead_frames * FRAME_SAMPLES
+        return self.process(np.zeros(missing, np.int16)) if self._frames or len(self._rest) else np.empty(0, np.float32)
+
+    def reset(self) -> None:
+        """Begin a new stream."""
+        lib.asr_vad_reset(self._handle)
+        self._rest = np.empty(0, np.int16)
+        self._frames = 0
+
+
+class Endpointer:
+    """Finds segments of speech in 16 kHz audio. `Frontend` does the same for bytes of any format."""
+
+    def __init__(self, settings: EndpointerSettings | None = None) -> None:
+        """Make ready for a stream; the default settings are those of the protocol."""
+        config = ffi.new("asr_endpointer_config *")
+        lib.asr_endpointer_defaults(config)
+        fill_config(config, settings or EndpointerSettings())
+        handle = lib.asr_endpointer_create(config)
+        if not handle:
+            check(lib.ASR_E_MEMORY)
+        self._handle = ffi.gc(handle, lib.asr_endpointer_destroy, lib.asr_endpointer_size(config))
+        self._output_samples = lib.asr_endpointer_output_samples(handle)
+
+    def process(self, samples: NDArray[np.int16]) -> list[EndpointerEvent]:
+        """Take the next samples of the stream and return what happened, in order."""
+        samples = np.ascontiguousarray(samples, np.int16)
+        found: list[EndpointerEvent] = []
+        pointer = ffi.from_buffer(_INT16, samples)
+        used = 0
+        scratch.reserve(self._output_samples)
+        counts = scratch.counts
+        while used < len(samples):
+            counts[0], counts[1], counts[2] = len(samples) - used, scratch.pcm_room, scratch.event_room
+            check(
+                lib.asr_endpointer_process(
+                    self._handle, pointer + used, counts, scratch.pcm, counts + 1, scratch.events, counts + 2
+                )
+            )
+            used += counts[0]
+            found += read_events(scratch.events, counts[2], scratch.pcm)
+        return found
+
+    def flush(self) -> list[EndpointerEvent]:
+        """End the stream: a running segment ends."""
+        scratch.reserve(self._output_samples)
+        counts = scratch.counts
+        counts[1], counts[2] = scratch.pcm_room, scratch.event_room
+        check(lib.asr_endpointer_flush(self._handle, scratch.pcm, counts + 1, scratch.events, counts + 2))
+        return read_events(scratch.events, counts[2], scratch.pcm)
+
+    @property
+    def position_s(self) -> float:
+        """Seconds of the stream that have been decided."""
+        return float(lib.asr_endpointer_position(self._handle)) / SAMPLE_RATE_HZ
 
 
 def ulaw_decode(data: bytes) -> NDArray[np.int16]:

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from asr_trio.audio.dsp import SAMPLE_RATE_HZ, VAD_MODES, VadMode, ffi, lib
+from asr_trio.audio.core import SAMPLE_RATE_HZ, VAD_MODES, VadMode, ffi, lib
 
 _LONGEST_MS: Final = 60_000
 """The C core keeps the audio of every margin in memory; longer ones are cut to this."""

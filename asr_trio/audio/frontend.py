@@ -6,7 +6,7 @@ import sys
 from typing import Final
 
 from asr_trio.audio.container import AudioFormat, Encoding
-from asr_trio.audio.dsp import (
+from asr_trio.audio.core import (
     QUALITIES,
     SAMPLE_RATE_HZ,
     SIMD_LEVELS,

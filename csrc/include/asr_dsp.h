@@ -100,6 +100,34 @@ void asr_resampler_reset(asr_resampler *resampler);
 /* Look-ahead in seconds: how far the input must be ahead of the newest output. Output is not shifted against input. */
 double asr_resampler_delay_s(const asr_resampler *resampler);
 
+/* ---- Framing -------------------------------------------------------------------------------------------------- */
+
+typedef struct asr_framer_config {
+    size_t struct_size;
+    uint32_t sample_rate_hz;
+    uint32_t frame_samples;
+    uint32_t hop_samples;   /* from the start of a frame to that of the next */
+    float pre_emphasis;     /* x[n] - pre_emphasis * x[n-1]; 0 for none */
+    uint32_t remove_offset; /* subtract the mean of the frame */
+    uint32_t hann_window;
+    uint32_t mel_bands;     /* 0: rows are the samples of the frame, full scale 1.0 */
+    float mel_low_hz;
+    float mel_high_hz;
+} asr_framer_config;
+
+typedef struct asr_framer asr_framer;
+
+void asr_framer_defaults(asr_framer_config *config);
+size_t asr_framer_size(const asr_framer_config *config);
+int asr_framer_init(void *memory, size_t size, const asr_framer_config *config);
+asr_framer *asr_framer_create(const asr_framer_config *config);
+void asr_framer_destroy(asr_framer *framer);
+void asr_framer_reset(asr_framer *framer);
+/* Length of a row: mel_bands natural logarithms of energy, or frame_samples. */
+size_t asr_framer_row_floats(const asr_framer *framer);
+/* *row_count: rows that fit, then rows made. levels: of each row, in dB relative to a full-scale sine wave. */
+int asr_framer_process(asr_framer *framer, const int16_t *in, size_t *in_count, float *rows, float *levels, size_t *row_count);
+
 /* ---- Voice activity ------------------------------------------------------------------------------------------- */
 
 typedef enum asr_vad_mode { ASR_VAD_LEARNED = 0, ASR_VAD_ENERGY } asr_vad_mode;

@@ -129,7 +129,7 @@ static uint32_t cut_search_ms(const asr_endpointer_config *config) {
 
 /* A cut must leave more than it repeats. */
 static uint32_t overlap_ms(const asr_endpointer_config *config) {
-    const uint32_t quarter = config->max_segment_duration_ms / 4;
+    const uint32_t quarter = config->enabled ? config->max_segment_duration_ms / 4 : 0;
     return config->segment_overlap_ms < quarter ? config->segment_overlap_ms : quarter;
 }
 

@@ -17,7 +17,8 @@ struct asr_frontend {
     size_t sample_bytes;
     size_t stride;         /* bytes from a sample of the first channel to the next */
     size_t chunk_samples;  /* input samples in one chunk */
-    size_t chunk_output;   /* the most 16 kHz samples that one chunk makes */
+    size_t chunk_output;   /* the most 16 kHz samples that one chunk makes, */
+    size_t flush_output;   /* and the end of the input */
     float *decoded;        /* chunk_samples, in units of int16 */
     float *resampled;      /* chunk_output */
     int16_t *pcm;          /* chunk_output */
@@ -125,6 +126,7 @@ int asr_frontend_init(void *memory, size_t size, const asr_frontend_config *conf
     if (status != ASR_OK) {
         return status;
     }
+    frontend->flush_output = (size_t)(asr_resampler_delay_s(frontend->resampler) * ASR_RATE_HZ) + 2;
     place += asr_align_up(resampler_size);
     frontend->endpointer = (asr_endpointer *)(void *)place;
     return asr_endpointer_init(place, asr_endpointer_size(&config->endpointer), &config->endpointer);
@@ -145,7 +147,8 @@ void asr_frontend_destroy(asr_frontend *frontend) {
 }
 
 size_t asr_frontend_output_samples(const asr_frontend *frontend) {
-    return asr_endpointer_output_samples(frontend->endpointer) + frontend->chunk_output;
+    const size_t added = frontend->chunk_output > frontend->flush_output ? frontend->chunk_output : frontend->flush_output;
+    return asr_endpointer_output_samples(frontend->endpointer) + added;
 }
 
 /* --- decoding ------------------------------------------------------------------------------------------------- */
@@ -307,13 +310,13 @@ static int process(asr_frontend *frontend, const unsigned char *data, size_t *by
     return stuck ? ASR_E_SPACE : ASR_OK;
 }
 
-/* The silence that drives the resampler's look-ahead out may be longer than a chunk. */
+/* What the resampler still holds may be more than a chunk; there is room for all of it. */
 static int flush(asr_frontend *frontend, output *out) {
+    if (!has_room(frontend, out)) {
+        return ASR_E_SPACE;
+    }
     int status = ASR_OK;
     for (;;) {
-        if (!has_room(frontend, out)) {
-            return ASR_E_SPACE;
-        }
         size_t made = frontend->chunk_output;
         status = asr_resampler_flush_f32(frontend->resampler, frontend->resampled, &made);
         if (status != ASR_OK || made == 0) {

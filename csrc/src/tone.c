@@ -21,6 +21,8 @@
 #define PI 3.14159265358979323846
 #define LAG 2
 #define TELEPHONE_HZ 8000.0
+#define FAR_LAG (ASR_TONE_HISTORY / 4)
+#define FAR_NOISE 3.0f /* frequencies are not exact, and two near ones were taken for one */
 #define DTMF_WINDOW 2
 #define DTMF_HITS 2u
 #define TONE_HITS 3u
@@ -45,18 +47,18 @@ void asr_tone_reset(asr_tone *tone) {
 }
 
 static void correlate(asr_tone *tone, const int16_t frame[ASR_FRAME_SAMPLES]) {
-    float x[ASR_FRAME_SAMPLES + 4 * LAG];
-    memcpy(x, tone->history, sizeof tone->history);
+    memmove(tone->samples, tone->samples + ASR_FRAME_SAMPLES, ASR_TONE_HISTORY * sizeof(float));
+    float *newest = tone->samples + ASR_TONE_HISTORY;
     float x1 = tone->x1;
     float y1 = tone->y1;
     for (size_t i = 0; i < ASR_FRAME_SAMPLES; i++) {
         y1 = 0.96f * y1 + (float)frame[i] - x1; /* 100 Hz high-pass: an offset would be a third sinusoid */
         x1 = frame[i];
-        x[4 * LAG + i] = y1;
+        newest[i] = y1;
     }
     tone->x1 = x1;
     tone->y1 = y1;
-    memcpy(tone->history, x + ASR_FRAME_SAMPLES, sizeof tone->history);
+    const float *x = newest - 4 * LAG;
     asr_tone_sums sums = {0};
     for (size_t i = 0; i < ASR_FRAME_SAMPLES; i++) {
         const double u = (double)x[i] + x[i + 4 * LAG];
@@ -140,6 +142,26 @@ static int split(const asr_tone_sums *s, double a, double b, double count, asr_t
            pair->high_power > MINOR * total;
 }
 
+/* A vowel whose power lies in one narrow formant is predicted well over 1 ms, but not over 3.5 ms: only a sinusoid goes on
+ * as its frequency says. The same relations between samples far apart, with a and b from the frequencies. */
+static int goes_on(const asr_tone *tone, const asr_tone_pair *pair, float most_noise) {
+    const double low = 2.0 * cos(2.0 * PI * (double)pair->low_hz * FAR_LAG / ASR_RATE_HZ);
+    const double high = pair->high_hz > 0.0f ? 2.0 * cos(2.0 * PI * (double)pair->high_hz * FAR_LAG / ASR_RATE_HZ) : 0.0;
+    const int single = !(pair->high_hz > 0.0f);
+    const float a = (float)(low + high);
+    const float b = (float)(-2.0 - low * high);
+    const float *x = tone->samples;
+    double left = 0.0;
+    for (size_t i = 0; i < ASR_FRAME_SAMPLES; i++) {
+        const float v = x[i + FAR_LAG] + x[i + 3 * FAR_LAG];
+        const float rest = single ? v - a * x[i + 2 * FAR_LAG] : x[i] + x[i + 4 * FAR_LAG] - a * v - b * x[i + 2 * FAR_LAG];
+        left += (double)(rest * rest);
+    }
+    const float gain = single ? 2.0f + a * a : 2.0f + 2.0f * a * a + b * b;
+    const double power = (double)pair->low_power + (double)pair->high_power;
+    return left < (double)(FAR_NOISE * most_noise * gain) * power * ASR_FRAME_SAMPLES;
+}
+
 /* What the newest `window` frames hold, if it is a tone with less than `most_noise` beside it. */
 static int find_tone(const asr_tone *tone, uint32_t window, float most_noise, asr_tone_pair *pair) {
     if (tone->frames < window) {
@@ -168,13 +190,12 @@ static int find_tone(const asr_tone *tone, uint32_t window, float most_noise, as
     const double two_left = smallest_eigenvalue(&s, &a, &b);
     /* two near ones look much like one; what is really one leaves as much to two */
     if (two_left < SECOND_GAIN * one_left && two_left < most_noise * s.ww && split(&s, a, b, count, pair)) {
-        pair->noise = (float)(two_left / s.ww);
-        return 1;
+        return goes_on(tone, pair, most_noise);
     }
     if (one_left < most_noise * s.ww) {
         const double c = s.vw / (s.ww - one_left);
-        *pair = (asr_tone_pair){.low_hz = hz_of(c), .low_power = (float)(s.ww / count), .noise = (float)(one_left / s.ww)};
-        return fabs(c) < 2.0 && pair->low_hz >= LOWEST_HZ && pair->low_hz <= HIGHEST_HZ;
+        *pair = (asr_tone_pair){.low_hz = hz_of(c), .low_power = (float)(s.ww / count)};
+        return fabs(c) < 2.0 && pair->low_hz >= LOWEST_HZ && pair->low_hz <= HIGHEST_HZ && goes_on(tone, pair, most_noise);
     }
     return 0;
 }

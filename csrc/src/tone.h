@@ -4,6 +4,7 @@
 #include "asr_dsp.h"
 
 #define ASR_TONE_WINDOW 4 /* frames */
+#define ASR_TONE_HISTORY 56 /* samples */
 
 /* Correlations of one frame with itself, two, four, ... samples later; see tone.c. */
 typedef struct asr_tone_sums {
@@ -14,11 +15,10 @@ typedef struct asr_tone_sums {
 typedef struct asr_tone_pair {
     float low_hz, high_hz;
     float low_power, high_power; /* mean square */
-    float noise;                 /* power of everything else, relative */
 } asr_tone_pair;
 
 typedef struct asr_tone {
-    float history[8]; /* high-passed samples before the frame */
+    float samples[ASR_TONE_HISTORY + ASR_FRAME_SAMPLES]; /* high-passed: the newest frame, and what came before it */
     float x1, y1;
     asr_tone_sums sums[ASR_TONE_WINDOW];
     uint32_t frames;
