@@ -119,6 +119,11 @@ HEADERS = {
 }
 
 PARAMETER_TESTS = {
+    "endpointer.levelMode": "e2e/test_parameters.py::test_endpointer_parameters",
+    "loggingTag": "e2e/test_parameters.py::test_tags_stand_in_the_log",
+    "license.manager.accountTag": "e2e/test_parameters.py::test_tags_stand_in_the_log",
+    "Channel-Identifier": REQUEST + "test_tags_of_create_session_are_kept",
+    "decoder.partialResultInterval": "e2e/test_recognition.py::test_free_speech_with_all_events_in_order",
     "decoder.startInputTimers": TIMER + "test_timers_wait_for_start_input_timers_on_wish",
     "decoder.maxSentences": RECOGNITION + "test_max_sentences_gives_exactly_so_many_where_they_exist",
     "decoder.confidenceThreshold": RECOGNITION + "test_nothing_above_the_threshold_is_no_match",
@@ -126,11 +131,11 @@ PARAMETER_TESTS = {
     "decoder.wordDetails": RECOGNITION + "test_word_details",
     "decoder.partialResultEnabled": RECOGNITION + "test_partial_result",
     "endpointer.enabled": RECOGNITION + "test_without_endpointer_no_speech_events_are_sent",
-    "endpointer.headMargin": "audio/test_frontend.py::test_one_sentence_gives_one_segment_with_its_margins",
-    "endpointer.tailMargin": "audio/test_frontend.py::test_one_sentence_gives_one_segment_with_its_margins",
-    "endpointer.waitEnd": "audio/test_frontend.py::test_pause_shorter_than_wait_end_stays_inside_the_segment",
-    "endpointer.levelThreshold": "audio/test_frontend.py::test_loudness_threshold_keeps_quiet_speech_out",
-    "endpointer.maxSegmentDuration": "audio/test_frontend.py::test_long_speech_is_cut_without_losing_a_sample",
+    "endpointer.headMargin": "e2e/test_parameters.py::test_endpointer_parameters",
+    "endpointer.tailMargin": "e2e/test_parameters.py::test_endpointer_parameters",
+    "endpointer.waitEnd": "e2e/test_parameters.py::test_continuous_parameters",
+    "endpointer.levelThreshold": "e2e/test_parameters.py::test_endpointer_parameters",
+    "endpointer.maxSegmentDuration": "e2e/test_parameters.py::test_continuous_parameters",
     "endpointer.segmentOverlapTime": "audio/test_frontend.py::test_segment_after_a_cut_repeats_the_overlap",
     "noInputTimeout.enabled": TIMER + "test_no_input_timer_can_be_switched_off",
     "noInputTimeout.value": TIMER + "test_explicit_no_input_time_runs_out_on_audio_that_arrives_faster_than_real_time",

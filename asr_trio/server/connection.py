@@ -26,6 +26,7 @@ from asr_trio.protocol.messages import (
     ServerMessage,
     SessionStatus,
 )
+from asr_trio.protocol.parameters import RecognitionParameters
 from asr_trio.protocol.parser import parse_client_message
 from asr_trio.protocol.writer import serialize
 from asr_trio.server.peer import Peer
@@ -205,6 +206,7 @@ class Connection:
             and not recognition.finished.is_set()
         ):
             self._services.metrics.recognitions.labels(message.result_status, recognition.lm_label).inc()
+            self._log.info("recognition", status=message.result_status.value, lm=recognition.lm_label)
 
     def _post(self, message: ServerMessage | Close) -> None:
         try:
@@ -221,6 +223,10 @@ class Connection:
 
     async def _carry_out(self, request: _Request) -> RequestEvent:
         """Do the work of a request in the time that clients wait for its answer."""
+        tags = _tags(request.parameters)
+        self._log = self._log.bind(**tags)
+        # The tasks of a recognition inherit these, and log by them.
+        structlog.contextvars.bind_contextvars(handle=self._session.handle_number, **tags)
         timeout_s = self._services.settings.limits.command_timeout_s
         try:
             with trio.fail_after(timeout_s):
@@ -338,3 +344,9 @@ class Connection:
     def _report_undeliverable(self, message: ServerMessage | Close) -> None:
         if isinstance(message, RecognitionResult):
             self._log.warning("result not delivered, the client has gone", status=message.result_status)
+
+
+def _tags(parameters: RecognitionParameters) -> dict[str, str]:
+    """Return what the client wants to stand in every log line."""
+    tags = {"tag": parameters.logging_tag, "account": parameters.account_tag, "channel": parameters.channel_identifier}
+    return {name: value for name, value in tags.items() if value}
