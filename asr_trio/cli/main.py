@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "demo": ("asr_trio.cli.demo:demo", "Start a server and stream a real recording through it at live pace."),
     "doctor": ("asr_trio.cli.doctor:doctor", "Say what is wrong with this machine, and how to mend it."),
     "users": ("asr_trio.cli.users:app", "Keep the password file of HTTP Basic authentication."),
+    "grammar": ("asr_trio.cli.grammar:app", "Check, compile, convert and try grammars."),
     "config": ("asr_trio.cli.configuration:app", "Check and show the configuration."),
     "bench": ("asr_trio.cli.bench:app", "Measure latency and capacity."),
 }

@@ -73,6 +73,8 @@ class JsgfWriter(Writer):
             return self._repeat(node, place)
         if node.language:
             self.warn("languages of parts are left out")
+        if isinstance(node, Choice) and len(node.items) == 1 and not node.language:
+            return [(node.items[0], place)]
         inner = self._choice(node) if isinstance(node, Choice) else self._sequence(node)
         limit = IN_SEQUENCE if isinstance(node, Choice) else ALONE
         return inner if place < limit or len(inner) == 1 else ["(", *inner, ")"]

@@ -216,7 +216,7 @@ class _Linker:
             raise grammar.source.error(f"more than {_MAX_GRAMMARS} grammars refer to each other", at)
         try:
             data, content_type = resolver(uri)
-            other = read_grammar(data, media_type or content_type, name=uri)
+            other = read_grammar(data, media_type or content_type, name=uri, external=True)
         except GrammarError:
             raise
         except AsrError as error:

@@ -147,7 +147,7 @@ class NetworkBuilder:
     ) -> None:
         """Add alternatives; those that begin with the same words share them, which keeps word lists small."""
         heaviest = max(node.weights, default=1.0)
-        prefixes: dict[tuple[int, int], int] = {}
+        prefixes: dict[tuple[int, int, float], int] = {}
         seen: set[tuple[int, int, float]] = set()
         for index, item in enumerate(node.items):
             weight = 0.0
@@ -159,24 +159,26 @@ class NetworkBuilder:
             n_words = 0
             while n_words < len(items) and isinstance(items[n_words], Token):
                 n_words += 1
-            state = source
+            # The weight stands on the first word, where the search and the drawing of sentences see it in time;
+            # so only alternatives of equal weight share that.
+            state, pending = source, weight
             shared = items[: n_words - 1 if n_words == len(items) else n_words]
             for token in shared:
                 word = self._word(token, language)  # type: ignore[arg-type]
-                following = prefixes.get((state, word))
+                following = prefixes.get((state, word, pending))
                 if following is None:
-                    following = prefixes[state, word] = self._state()
-                    self._arc(state, WORD, word, following)
-                state = following
+                    following = prefixes[state, word, pending] = self._state()
+                    self._arc(state, WORD, word, following, pending)
+                state, pending = following, 0.0
             if n_words == len(items) > 0:
                 word = self._word(items[-1], language)  # type: ignore[arg-type]
-                if (state, word, weight) not in seen:
-                    seen.add((state, word, weight))
-                    self._arc(state, WORD, word, target, weight)
+                if (state, word, pending) not in seen:
+                    seen.add((state, word, pending))
+                    self._arc(state, WORD, word, target, pending)
                 continue
-            if weight < 0:
+            if pending < 0:
                 weighted = self._state()
-                self._epsilon(state, weighted, weight)
+                self._epsilon(state, weighted, pending)
                 state = weighted
             self._sequence(items[n_words:], state, target, language)
 

@@ -10,7 +10,7 @@ from asr_trio.grammar.source import Source, decode_text
 _XML_TYPES = frozenset({"application/srgs+xml", "application/grammar+xml", "application/xml", "text/xml"})
 
 
-def read_grammar(data: bytes, content_type: str | None = None, *, name: str = "") -> Grammar:
+def read_grammar(data: bytes, content_type: str | None = None, *, name: str = "", external: bool = False) -> Grammar:
     """Read a grammar in JSGF, ABNF or XML form.
 
     The text decides; `content_type` is a hint where the text does not tell, because clients name types loosely.
@@ -18,15 +18,16 @@ def read_grammar(data: bytes, content_type: str | None = None, *, name: str = ""
     Args:
         data: the document.
         content_type: its media type as the sender named it, or None.
-        name: its URI, for errors and relative references.
+        name: its URI, for relative references.
+        external: another grammar refers to it: errors name it.
 
     Raises:
         GrammarError: the document is none, or is faulty.
     """
     media_type = (content_type or "").partition(";")[0].strip().lower()
     if srgs_xml.looks_like_xml(data):
-        return srgs_xml.read(data, name=name)
-    source = Source(decode_text(data), name)
+        return srgs_xml.read(data, name=name, external=external)
+    source = Source(decode_text(data), name, external)
     start = source.text.lstrip()
     if start.startswith("#ABNF"):
         return srgs_abnf.read(source)
@@ -35,7 +36,7 @@ def read_grammar(data: bytes, content_type: str | None = None, *, name: str = ""
     if not start:
         raise GrammarError("the grammar is empty", line=1, column=1, hint="send JSGF or SRGS (ABNF or XML)")
     if media_type in _XML_TYPES:
-        return srgs_xml.read(data, name=name)
+        return srgs_xml.read(data, name=name, external=external)
     raise source.error(
         "the text is no grammar: it begins neither with #JSGF V1.0; nor #ABNF 1.0; nor as XML",
         len(source.text) - len(start),

@@ -31,11 +31,13 @@ class Source(msgspec.Struct, frozen=True):
 
     Attributes:
         text: its characters.
-        name: what errors call it: "" for the grammar itself, the URI for one that it refers to.
+        name: its URI, or "".
+        external: another grammar refers to it, so that errors must name it.
     """
 
     text: str
     name: str = ""
+    external: bool = False
 
     def position(self, offset: int) -> tuple[int, int, str]:
         """Return the 1-based line and column of `offset`, and that line."""
@@ -52,7 +54,7 @@ class Source(msgspec.Struct, frozen=True):
     def error(self, message: str, offset: int, hint: str = "") -> GrammarError:
         """Return the exception that says `message` about `offset`."""
         line, column, excerpt = self.position(offset)
-        if self.name:
+        if self.external:
             message = f"{self.name}: {message}"
         return GrammarError(message, line=line, column=column, excerpt=excerpt, hint=hint)
 

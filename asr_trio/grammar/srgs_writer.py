@@ -73,6 +73,8 @@ class AbnfWriter(Writer):
             pieces: list[Piece] = [(node.item, ALONE), f"<{times}{probability}>"]
             return ["(", *pieces, ")"] if place == ALONE else pieces
         language = f"!{node.language}" if node.language else ""
+        if isinstance(node, Choice) and len(node.items) == 1 and not node.language:
+            return [(node.items[0], place)]
         inner = self._choice(node) if isinstance(node, Choice) else self._sequence(node)
         single = len(inner) == 1 and not language
         limit = IN_SEQUENCE if isinstance(node, Choice) else ALONE

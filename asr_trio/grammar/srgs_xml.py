@@ -41,7 +41,7 @@ def looks_like_xml(data: bytes) -> bool:
     return start.startswith(b"<")
 
 
-def read(data: bytes, *, name: str = "") -> Grammar:
+def read(data: bytes, *, name: str = "", external: bool = False) -> Grammar:
     """Read a GrXML document.
 
     Raises:
@@ -58,7 +58,7 @@ def read(data: bytes, *, name: str = "") -> Grammar:
         excerpt = text.split("\n")[line - 1][:160].rstrip("\r") if 0 < line <= text.count("\n") + 1 else ""
         message = str(error.msg or "not well-formed")
         raise GrammarError(
-            f"{name + ': ' if name else ''}the XML cannot be read: {message}",
+            f"{name + ': ' if external else ''}the XML cannot be read: {message}",
             line=max(line, 1),
             column=max(column, 1),
             excerpt=excerpt,
@@ -67,7 +67,7 @@ def read(data: bytes, *, name: str = "") -> Grammar:
     except ValueError as error:  # an encoding that nobody knows
         raise GrammarError(f"the XML cannot be read: {error}", line=1, column=1, hint="save it as UTF-8") from error
     encoding = root.getroottree().docinfo.encoding or "UTF-8"
-    return _Reader(Source(_decoded(data, encoding), name), encoding).read(root)
+    return _Reader(Source(_decoded(data, encoding), name, external), encoding).read(root)
 
 
 def _decoded(data: bytes, encoding: str) -> str:
