@@ -7,7 +7,8 @@
 
 #include "vad_energy.h"
 
-#define FLOOR_START_DB 35.0f   /* -55 dBFS: speech may begin with the first sample, so the first level is no background */
+#define FLOOR_START_DB 45.0f   /* -45 dBFS: speech may begin with the first sample, so the first level is no background */
+#define START_BLOCKS 2         /* how long that counts: 0.6 s */
 #define SPEECH_ABOVE_DB 8.0f   /* over the background the probability is one half */
 #define SLOPE_DB 1.5f
 #define INAUDIBLE_DB 22.0f     /* -68 dBFS: nothing below it is speech that anybody could recognise */
@@ -15,7 +16,7 @@
 void asr_vad_energy_reset(asr_vad_energy *vad) {
     *vad = (asr_vad_energy){.smoothed_db = FLOOR_START_DB};
     for (size_t i = 0; i < ASR_VAD_ENERGY_BLOCKS; i++) {
-        vad->block_minimum_db[i] = FLOOR_START_DB;
+        vad->block_minimum_db[i] = i < START_BLOCKS ? FLOOR_START_DB : HUGE_VALF;
     }
     vad->running_minimum_db = FLOOR_START_DB;
 }
