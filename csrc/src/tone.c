@@ -20,6 +20,7 @@
 
 #define PI 3.14159265358979323846
 #define LAG 2
+#define LANES 8 /* sums side by side: the compiler makes vectors of them; 160 is a multiple */
 #define TELEPHONE_HZ 8000.0
 #define FAR_LAG (ASR_TONE_HISTORY / 4)
 #define FAR_NOISE 3.0f /* frequencies are not exact, and two near ones were taken for one */
@@ -52,26 +53,36 @@ static void correlate(asr_tone *tone, const int16_t frame[ASR_FRAME_SAMPLES]) {
     float x1 = tone->x1;
     float y1 = tone->y1;
     for (size_t i = 0; i < ASR_FRAME_SAMPLES; i++) {
-        y1 = 0.96f * y1 + (float)frame[i] - x1; /* 100 Hz high-pass: an offset would be a third sinusoid */
+        y1 = 0.96f * y1 + ((float)frame[i] - x1); /* 100 Hz high-pass: an offset would be a third sinusoid */
         x1 = frame[i];
         newest[i] = y1;
     }
     tone->x1 = x1;
     tone->y1 = y1;
     const float *x = newest - 4 * LAG;
-    asr_tone_sums sums = {0};
-    for (size_t i = 0; i < ASR_FRAME_SAMPLES; i++) {
-        const double u = (double)x[i] + x[i + 4 * LAG];
-        const double v = (double)x[i + LAG] + x[i + 3 * LAG];
-        const double w = x[i + 2 * LAG];
-        sums.uu += u * u;
-        sums.uv += u * v;
-        sums.uw += u * w;
-        sums.vv += v * v;
-        sums.vw += v * w;
-        sums.ww += w * w;
+    float sums[6][LANES] = {{0.0f}};
+    for (size_t i = 0; i < ASR_FRAME_SAMPLES; i += LANES) {
+        for (size_t j = 0; j < LANES; j++) {
+            const float *at = x + i + j;
+            const float u = at[0] + at[4 * LAG];
+            const float v = at[LAG] + at[3 * LAG];
+            const float w = at[2 * LAG];
+            sums[0][j] += u * u;
+            sums[1][j] += u * v;
+            sums[2][j] += u * w;
+            sums[3][j] += v * v;
+            sums[4][j] += v * w;
+            sums[5][j] += w * w;
+        }
     }
-    tone->sums[tone->frames % ASR_TONE_WINDOW] = sums;
+    double totals[6] = {0.0};
+    for (size_t k = 0; k < 6; k++) {
+        for (size_t j = 0; j < LANES; j++) {
+            totals[k] += (double)sums[k][j];
+        }
+    }
+    tone->sums[tone->frames % ASR_TONE_WINDOW] = (asr_tone_sums){
+        .uu = totals[0], .uv = totals[1], .uw = totals[2], .vv = totals[3], .vw = totals[4], .ww = totals[5]};
     tone->frames++;
 }
 
