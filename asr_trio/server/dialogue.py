@@ -7,7 +7,6 @@ WebSocket, so a REST request cannot do anything that a WebSocket client could no
 
 from __future__ import annotations
 
-import functools
 from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import Final
 
@@ -50,6 +49,10 @@ class RefusedError(AsrError):
         super().__init__(message)
         self.word = word
         self.error_code = error_code
+
+
+class ClientGoneError(Exception):
+    """The client does not wait for its answer any more."""
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -136,6 +139,7 @@ class Dialogue:
         self,
         audio: AsyncIterable[bytes],
         *,
+        gone: Callable[[], Awaitable[None]],
         content_type: str,
         parameters: dict[str, str],
         lms: list[str],
@@ -144,8 +148,18 @@ class Dialogue:
     ) -> list[Document]:
         """Recognise `audio` and return its final results.
 
+        Args:
+            audio: read to its end whatever the results, as a client that is still sending reads no answer.
+            gone: awaited once the audio has ended; returns if the client does not wait for the answer any more.
+            content_type: of the audio.
+            parameters: by wire name.
+            lms: URIs of language models.
+            accept: the type of the documents.
+            user_agent: what the client calls itself.
+
         Raises:
             RefusedError: the server refused.
+            ClientGoneError: nobody waits for the results.
         """
         await self._ask(CreateSession(user_agent=user_agent))
         await self._ask(
@@ -155,6 +169,7 @@ class Dialogue:
         )
         documents: list[Document] = []
         fault: Exception | None = None
+        sent = trio.Event()
         async with trio.open_nursery() as nursery:
 
             async def guard(task: Callable[[], Awaitable[None]]) -> None:
@@ -169,8 +184,16 @@ class Dialogue:
             async def collect() -> None:
                 while not documents or not documents[-1].result.last_segment:
                     documents.append(await self._next_document())
+                await sent.wait()
+                nursery.cancel_scope.cancel()
 
-            nursery.start_soon(guard, functools.partial(self._send_audio, audio, content_type))
+            async def feed() -> None:
+                await self._send_audio(audio, content_type)
+                sent.set()
+                await gone()
+                raise ClientGoneError
+
+            nursery.start_soon(guard, feed)
             await guard(collect)
         if fault is not None:
             raise fault

@@ -7,6 +7,7 @@ time), and partial results have nowhere to go.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -22,7 +23,7 @@ from starlette.routing import BaseRoute, Route
 from asr_trio.protocol.messages import ResultStatus
 from asr_trio.protocol.parameters import REGISTRY, RecognitionParameters, update
 from asr_trio.protocol.results import JSON_TYPE, XML_TYPE, wants_xml
-from asr_trio.server.dialogue import Dialogue, Document, RefusedError
+from asr_trio.server.dialogue import ClientGoneError, Dialogue, Document, RefusedError
 from asr_trio.server.handshake import HandshakeError
 from asr_trio.server.rest_schema import PREFIX, openapi
 from asr_trio.server.services import Services
@@ -123,7 +124,7 @@ class _Rest:
             except trio.TooSlowError:
                 words = f"Not done within {self._settings.timeout_s:g} s"
                 return _Refusal(504, "ERR_GENERIC", words).response()
-            except ClientDisconnect:
+            except (ClientDisconnect, ClientGoneError):
                 return _Refusal(400, "ERR_GENERIC", "The request was not sent to its end").response()
 
         return endpoint
@@ -156,6 +157,7 @@ class _Rest:
         parameters = _parameters(request)
         documents = await dialogue.recognize(
             self._audio(request),
+            gone=functools.partial(_disconnect, request),
             content_type=_audio_type(request),
             parameters=parameters,
             lms=_language_models(request),
@@ -203,6 +205,11 @@ class _Rest:
                 raise _Refusal(413, "ERR_BUFFER_OVERFLOW", f"The body is longer than {limit_bytes} bytes")
             if chunk:
                 yield chunk
+
+
+async def _disconnect(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _language_models(request: Request) -> list[str]:

@@ -52,6 +52,15 @@ def wav_header(data_bytes: int, rate_hz: int) -> bytes:
     )  # fmt: skip
 
 
+def wait_until_idle(client: httpx.Client) -> None:
+    for _ in range(100):
+        state = client.get("/readyz").json()
+        if state["sessions"] == state["workers_leased"] == 0:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"sessions and workers are still held: {state}")
+
+
 # --- results ----------------------------------------------------------------------------------------------------
 
 
@@ -166,12 +175,14 @@ def test_what_cannot_be_done_is_told_in_words(
 def test_a_refusal_leaves_nothing_behind(client: httpx.Client) -> None:
     client.post(f"{RECOGNIZE}?lm=builtin:slm/none", content=b"x")
     client.post(f"{RECOGNIZE}?lm=builtin:slm/general", content=b"RIFF\0\0\0\0WAVEjunk")
-    for _ in range(100):
-        state = client.get("/readyz").json()
-        if state["sessions"] == state["workers_leased"] == 0:
-            return
-        time.sleep(0.05)
-    pytest.fail(f"sessions and workers are still held: {state}")
+    wait_until_idle(client)
+
+
+def test_a_client_that_goes_is_not_worked_for_any_longer(client: httpx.Client, twice: bytes) -> None:
+    minutes = twice[:44].replace(twice[40:44], b"\xff\xff\xff\xff") + twice[44:] * 8
+    with pytest.raises(httpx.TimeoutException):
+        client.post(RECOGNIZE, params=GENERAL, content=minutes, headers={"decoder.continuousMode": "true"}, timeout=1)
+    wait_until_idle(client)
 
 
 # --- who may, how much, how long ------------------------------------------------------------------------------
