@@ -149,6 +149,7 @@ class _Caller:
         self._result: messages.RecognitionResult | None = None
         self._result_s = math.nan
         self._done = trio.Event()
+        self._released = False
 
     async def run(self, start_s: float, stop_s: float) -> None:
         await trio.sleep_until(start_s)
@@ -161,6 +162,7 @@ class _Caller:
             while trio.current_time() < stop_s:
                 await self._recognize(self._order[turn % len(self._order)])
                 turn += 1
+            self._released = True
             await self._ask(messages.ReleaseSession())
             nursery.cancel_scope.cancel()
 
@@ -232,6 +234,8 @@ class _Caller:
                 if opcode == _PING:
                     await self._stream.send_all(_frame(payload, _PONG))
                 elif opcode == _CLOSE:
+                    if self._released:  # it comes in the same breath as the answer
+                        return
                     raise ConnectionError("the server closed the connection")
                 elif opcode == _BINARY:
                     self._take(parse_server_message(payload))

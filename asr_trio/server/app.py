@@ -47,10 +47,6 @@ class Addresses(msgspec.Struct, frozen=True):
     ws_port: int
     http_port: int | None
 
-    def __str__(self) -> str:
-        http = "" if self.http_port is None else f", HTTP on port {self.http_port}"
-        return f"WebSocket on port {self.ws_port}{http}"
-
 
 class Server:
     """A running server."""

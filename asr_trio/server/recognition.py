@@ -37,6 +37,9 @@ from asr_trio.session.events import (
 
 _BYTES_PER_S: Final = 2 * base.SAMPLE_RATE_HZ
 _NARROW_BAND_HZ: Final = 8000
+_SPEECH_BYTES: Final = _BYTES_PER_S * 6 // 100
+"""What the worker is sent at once, 60 ms: waking it costs as much as decoding a packet of 20 ms with a small grammar,
+and what waits here when speech ends is decoded in a few milliseconds."""
 _SLICE_BYTES: Final = 16 * 1024
 """A packet of 2 MiB is worked off in slices of half a second, so that other sessions run between them."""
 
@@ -63,7 +66,8 @@ class AudioQueue:
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._packets: deque[_Packet] = deque()
-        self._changed = trio.Event()
+        self._popper: trio.Event | None = None
+        self._pusher: trio.Event | None = None
         self._closed = False
         self.waiting_bytes = 0
 
@@ -71,32 +75,35 @@ class AudioQueue:
         """Add a packet."""
         self._packets.append(_Packet(audio, last, content_type))
         self.waiting_bytes += len(audio)
-        self._change()
+        if self._popper is not None:
+            self._popper.set()
 
     async def pop(self) -> _Packet:
         """Take the next packet, once there is one."""
         while not self._packets:
-            await self._changed.wait()
+            self._popper = trio.Event()
+            await self._popper.wait()
+            self._popper = None
         packet = self._packets.popleft()
         self.waiting_bytes -= len(packet.audio)
-        self._change()
+        if self._pusher is not None:
+            self._pusher.set()
         return packet
 
     async def room(self) -> None:
         """Wait until less than the limit is waiting, or nobody takes any more."""
         while self.waiting_bytes >= self._limit_bytes and not self._closed:
-            await self._changed.wait()
+            self._pusher = trio.Event()
+            await self._pusher.wait()
+            self._pusher = None
 
     def close(self) -> None:
         """Drop everything: nobody takes any more."""
         self._closed = True
         self._packets.clear()
         self.waiting_bytes = 0
-        self._change()
-
-    def _change(self) -> None:
-        self._changed.set()
-        self._changed = trio.Event()
+        if self._pusher is not None:
+            self._pusher.set()
 
 
 class Recognition:
@@ -128,7 +135,8 @@ class Recognition:
         self._segments: deque[_Segment] = deque()
         self._segment_start_s = 0.0
         self._speech_since_s: float | None = None
-        self._position_s = 0.0
+        self._counted_s = 0.0
+        self._speech = bytearray()
         self._fed = False
         self._patience: trio.CancelScope | None = None
         self._failure: AsrError | None = None
@@ -203,35 +211,43 @@ class Recognition:
             scope.cancel()
 
     async def _feed(self, worker: Worker) -> None:
+        """Take the audio through container, front end and endpointer, until it ends or no more of it is wanted."""
         packet = await self.audio.pop()
         content_type = packet.content_type
         reader = AudioReader(default_format=_raw_format(content_type, self._raw_rate_hz), content_type=content_type)
-        frontend: Frontend | None = None
         while True:
             payload = reader.feed(packet.audio, last=packet.last)
-            if frontend is None and reader.format is not None:
-                frontend = Frontend(reader.format, self._endpointer_settings())
-            if frontend is not None:
+            if reader.format is not None:
+                break
+            if packet.last or reader.ended:
+                self._deliver(AudioEnded(recognition=self.number, position_s=0.0))
+                return
+            packet = await self.audio.pop()
+        frontend = Frontend(reader.format, self._endpointer_settings())
+        try:
+            while True:
                 for start in range(0, len(payload), _SLICE_BYTES):
                     if not await self._pass_on(worker, frontend.process(payload[start : start + _SLICE_BYTES])):
                         return
                     self._progress(frontend.position_s)
                     await trio.lowlevel.checkpoint()
-            if packet.last or reader.ended:
-                break
-            packet = await self.audio.pop()
-        if frontend is not None and not await self._pass_on(worker, frontend.flush()):
-            return
-        self._deliver(
-            AudioEnded(recognition=self.number, position_s=frontend.position_s if frontend is not None else 0.0)
-        )
+                if packet.last or reader.ended:
+                    break
+                packet = await self.audio.pop()
+                payload = reader.feed(packet.audio, last=packet.last)
+            if await self._pass_on(worker, frontend.flush()):
+                self._deliver(AudioEnded(recognition=self.number, position_s=frontend.position_s))
+        finally:
+            self._count_audio(frontend.position_s)
 
     async def _pass_on(self, worker: Worker, events: list[EndpointerEvent]) -> bool:
         """Carry the endpointer's findings to session and worker; False once no more audio is wanted."""
         for event in events:
             match event:
                 case SpeechAudio(pcm=pcm):
-                    await worker.send_audio(pcm)
+                    self._speech += pcm
+                    if len(self._speech) >= _SPEECH_BYTES:
+                        await self._send_speech(worker)
                 case SpeechStart(start_s=start_s, decided_s=decided_s):
                     self._segment_start_s = start_s
                     self._speech_since_s = trio.current_time()
@@ -242,17 +258,28 @@ class Recognition:
                     self._segments.append(_Segment(self._segment_start_s, end_s, trio.current_time()))
                     self._set_patience()
                     self._deliver(SpeechEnded(recognition=self.number, end_s=end_s, audio_ended=audio_ended))
+                    await self._send_speech(worker)
                     await worker.end_segment(end_s)
                     if audio_ended or not self._parameters.continuous_mode:
                         return False
         return True
 
+    async def _send_speech(self, worker: Worker) -> None:
+        speech = bytes(self._speech)
+        self._speech.clear()
+        if speech:
+            await worker.send_audio(speech)
+
     def _progress(self, position_s: float) -> None:
-        self._metrics.audio_seconds.inc(position_s - self._position_s)
-        self._position_s = position_s
+        if position_s - self._counted_s >= 1:
+            self._count_audio(position_s)
         self._deliver(AudioProcessed(recognition=self.number, position_s=position_s))
         if position_s > self._limits.audio_total_s:
             raise AudioOverflowError(f"One recognition takes {self._limits.audio_total_s:g} s of audio at most")
+
+    def _count_audio(self, position_s: float) -> None:
+        self._metrics.audio_seconds.inc(position_s - self._counted_s)
+        self._counted_s = position_s
 
     async def _receive(self, worker: Worker) -> None:
         while not (self._fed and not self._segments):

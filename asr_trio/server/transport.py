@@ -73,6 +73,7 @@ class _GuardedStream(trio.abc.Stream):
         self._trailing = request.trailing
         self._accepted = trio.Event()
         self._send_timeout_s = limits.send_timeout_s
+        self._socket = stream.socket if isinstance(stream, trio.SocketStream) else None
         self._meter = FrameMeter(
             message_bytes=limits.message_bytes, fragments=MESSAGE_FRAGMENTS, control_frames=CONTROL_FRAMES
         )
@@ -98,6 +99,9 @@ class _GuardedStream(trio.abc.Stream):
         if self._trailing:
             data, self._trailing = self._trailing, b""
         else:
+            if self._socket is not None:
+                # A live peer's next packet is never there yet: asking first saves a call and an exception a packet.
+                await trio.lowlevel.wait_readable(self._socket)
             data = await self._stream.receive_some(max_bytes)
         self.last_received_s = trio.current_time()
         try:
@@ -132,6 +136,7 @@ class Transport:
 
     def __init__(
         self,
+        nursery: trio.Nursery,
         websocket: trio_websocket.WebSocketConnection,
         stream: _GuardedStream,
         request: UpgradeRequest,
@@ -143,8 +148,7 @@ class Transport:
         self._websocket = websocket
         self._stream = stream
         self._limits = limits
-        self._receiving: trio.CancelScope | None = None
-        stream.on_fault = self._wake
+        stream.on_fault = lambda: nursery.start_soon(self._cut)
         self.request = request
         self.address = address
         self.user = user
@@ -160,24 +164,17 @@ class Transport:
         Raises:
             TransportClosedError: no further message will come.
         """
-        with trio.CancelScope() as scope:
-            if self._stream.fault is not None:
-                scope.cancel()
-            self._receiving = scope
-            try:
-                message = await self._websocket.get_message()
-            except trio_websocket.ConnectionClosed as closed:
-                reason = closed.reason
-                raise TransportClosedError(
-                    (reason and reason.reason) or "The connection ended", reason.code if reason else CLOSE_ABNORMAL
-                ) from None
-            finally:
-                self._receiving = None
-            return message if isinstance(message, bytes) else message.encode()
-        fault = self._stream.fault
-        assert fault is not None
-        await self.close(fault.close_code, str(fault))
-        raise TransportClosedError(str(fault), fault.close_code)
+        try:
+            message = await self._websocket.get_message()
+        except trio_websocket.ConnectionClosed as closed:
+            fault = self._stream.fault
+            if fault is not None:
+                raise TransportClosedError(str(fault), fault.close_code) from None
+            reason = closed.reason
+            raise TransportClosedError(
+                (reason and reason.reason) or "The connection ended", int(reason.code) if reason else CLOSE_ABNORMAL
+            ) from None
+        return message if isinstance(message, bytes) else message.encode()
 
     async def send(self, message: bytes) -> None:
         """Send one binary message. A cancelled send breaks the connection, so only cancel to end it.
@@ -206,9 +203,11 @@ class Transport:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + self._limits.close_timeout_s):
             await self._websocket.aclose(code, reason)
 
-    def _wake(self) -> None:
-        if self._receiving is not None:
-            self._receiving.cancel()
+    async def _cut(self) -> None:
+        """End the connection of a peer that went past a bound; `receive` raises as soon as the close is sent."""
+        fault = self._stream.fault
+        assert fault is not None
+        await self.close(fault.close_code, str(fault))
 
 
 Authorize = Callable[[UpgradeRequest, str], Awaitable[str | None]]
@@ -277,7 +276,7 @@ async def _open(
         )
         websocket = await pending.accept()
         guarded.accept()
-        return Transport(websocket, guarded, request, address=address, user=user, limits=limits)
+        return Transport(nursery, websocket, guarded, request, address=address, user=user, limits=limits)
     return None
 
 
