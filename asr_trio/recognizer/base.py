@@ -87,6 +87,17 @@ class Audio(_Frame, frozen=True):
     pcm: bytes
 
 
+class Pause(_Frame, frozen=True):
+    """Speech pauses, and the segment may be over: a decoder may prepare its result from what it has.
+
+    Audio after it is silence until a Resume or the end of the segment.
+    """
+
+
+class Resume(_Frame, frozen=True):
+    """Speech goes on after a Pause."""
+
+
 class EndSegment(_Frame, frozen=True):
     """The segment is complete; answered by Final or Failed."""
 
@@ -118,7 +129,7 @@ class Probe(_Frame, frozen=True):
     """Answered by Alive as soon as everything before it is done: tells a busy worker from one that hangs."""
 
 
-ToWorker: TypeAlias = Open | StartSegment | Audio | EndSegment | Cancel | Compile | Interpret | Probe
+ToWorker: TypeAlias = Open | StartSegment | Audio | Pause | Resume | EndSegment | Cancel | Compile | Interpret | Probe
 
 # --- worker to server -------------------------------------------------------------------------------------------
 
@@ -199,6 +210,12 @@ class Recognition(Protocol):
 
     def partial(self) -> tuple[Alternative, ...]:
         """Return the best hypothesis of the running segment so far, or ()."""
+
+    def pause(self) -> None:
+        """Prepare the result: what follows is silence, until `resume` or `finish_segment`."""
+
+    def resume(self) -> None:
+        """Throw away what `pause` prepared: speech goes on."""
 
     def finish_segment(self, end_s: float) -> tuple[Alternative, ...]:
         """Decode what is left of the segment and return its hypotheses, best first; () where nothing was understood."""

@@ -27,6 +27,9 @@ FRAMES_PER_SECOND: Final = 100
 PRIMER_SAMPLES: Final = 3200
 """0.2 s: more than the look-back of the mixture cache (phone-loop window + 2 frames)."""
 
+PRIMING_BYTES_MIN: Final = 6400
+"""0.2 s: a mean over less says more about the sound than about the channel."""
+
 FILLERS: Final = frozenset({"<s>", "</s>", "<sil>", "(NULL)"})
 
 
@@ -150,6 +153,20 @@ class GuardedDecoder:
         """Get ready for a new caller: the cepstral mean starts from `cmn`, or where empty from the model's own."""
         self.forget()
         self._decoder.set_cmn(cmn or self._cmn_init)
+
+    def prime(self, pcm: bytes) -> None:
+        """Let the cepstral mean of the next utterance start from the mean over this audio."""
+        self.abandon()
+        if len(pcm) < PRIMING_BYTES_MIN:
+            return
+        self._decoder.start_utt()
+        self._decoder.process_raw(pcm, True, True)  # features only, and the mean over the whole
+        self._decoder.end_utt()
+        cmn = self._decoder.get_cmn(True)
+        self._decoder.reinit_feat()
+        self._decoder.set_cmn(cmn)
+        self._state = _State.IDLE
+        self._clean = False
 
     def start(self) -> None:
         """Begin an utterance."""

@@ -103,6 +103,12 @@ class Worker:
             case base.Audio():
                 if self._recognition is not None:  # else it failed, and this was on its way
                     self._decode(self._recognition, frame.pcm)
+            case base.Pause():
+                if self._recognition is not None:
+                    self._recognition.pause()
+            case base.Resume():
+                if self._recognition is not None:
+                    self._recognition.resume()
             case base.EndSegment():
                 if self._recognition is not None:
                     self._say(self._recognition.finish_segment(frame.end_s))
@@ -215,16 +221,32 @@ class _Competition:
         end_s = round(self._start_s + self._heard_bytes / BYTES_PER_S, 3)
         return (base.Partial(alternatives=best, end_s=end_s),) if best else ()
 
-    def finish_segment(self, end_s: float) -> base.Final:
+    def pause(self) -> None:
+        self._flush()
+        for _, recognition in self._contestants:
+            recognition.pause()
+
+    def resume(self) -> None:
+        self._flush()
+        for _, recognition in self._contestants:
+            recognition.resume()
+
+    def _flush(self) -> None:
+        """Hand over what is less than a block; pauses and ends lie at fixed positions of the audio."""
         if not self._in_segment:
             raise errors.LocalProtocolError("no segment is running")
         rest = bytes(self._block[: len(self._block) // 2 * 2])
         self._block.clear()
+        if rest:
+            self._heard_bytes += len(rest)
+            for _, recognition in self._contestants:
+                recognition.accept(rest)
+
+    def finish_segment(self, end_s: float) -> base.Final:
+        self._flush()
         self._in_segment = False
         results = []
         for name, recognition in self._contestants:
-            if rest:
-                recognition.accept(rest)
             results.append(recognition.finish_segment(end_s))
             self._states[name] = recognition.channel_state()
         return base.Final(
