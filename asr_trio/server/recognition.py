@@ -8,6 +8,7 @@ one `RecognitionFailed`; the worker goes back to the pool in every case.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -134,6 +135,7 @@ class Recognition:
         self._scope = trio.CancelScope()
         self._segments: deque[_Segment] = deque()
         self._segment_start_s = 0.0
+        self._turn_s = -math.inf
         self._speech_since_s: float | None = None
         self._counted_s = 0.0
         self._speech = bytearray()
@@ -286,6 +288,7 @@ class Recognition:
             frame = await self._next(worker)
             if isinstance(frame, base.Final):
                 segment = self._segments.popleft()
+                self._turn_s = trio.current_time()
                 self.channel_state = frame.channel_state or self.channel_state
                 self._metrics.decode_cpu_seconds.inc(frame.cpu_s)
                 self._metrics.final_latency.observe(trio.current_time() - segment.ended_at_s)
@@ -320,7 +323,9 @@ class Recognition:
 
     def _set_patience(self) -> None:
         if self._patience is not None and self._segments:
-            self._patience.deadline = self._segments[0].ended_at_s + self._limits.result_timeout_s
+            # Segments are decoded one after the other: the time of each counts from its turn.
+            since_s = max(self._segments[0].ended_at_s, self._turn_s)
+            self._patience.deadline = since_s + self._limits.result_timeout_s
 
     # --- parameters in the terms of front end and decoder -------------------------------------------------------
 
@@ -344,7 +349,8 @@ class Recognition:
         wanted = self._parameters
         return base.DecoderSettings(
             max_sentences=wanted.max_sentences,
-            word_details=wanted.word_details,
+            # The times of words part what two segments heard of a forced cut.
+            word_details=max(wanted.word_details, int(wanted.continuous_mode)),
             partial_interval_ms=wanted.partial_interval_ms if wanted.partial_results_enabled else None,
             hints=wanted.hints,
             narrow_band=self._raw_rate_hz == _NARROW_BAND_HZ,

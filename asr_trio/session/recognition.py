@@ -10,6 +10,7 @@ decisions of the endpointer fall, so that the size of packets changes nothing.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Final
 
@@ -38,6 +39,7 @@ from asr_trio.session.events import (
     SpeechEnded,
     SpeechStarted,
 )
+from asr_trio.session.overlap import part_at_cuts
 from asr_trio.session.selection import select_alternatives
 from asr_trio.session.states import TRANSITIONS, Phase, Trigger
 from asr_trio.session.timers import Timer, Timers
@@ -85,6 +87,8 @@ class Recognition:
         self._closing_status = ResultStatus.NO_SPEECH
         self._silence_start_s = 0.0
         """Where the last segment ended."""
+        self._told_until_s = 0.0
+        """Up to where results have told the words."""
         self._no_input_origin_s = 0.0
         """Position in the audio from which a client's own no-input time counts."""
         self._position_s = 0.0
@@ -264,7 +268,13 @@ class Recognition:
         last = self._phase is Phase.DECODING and not self._undecoded
         if last:
             self._phase = Phase.ENDED
-        alternatives = select_alternatives(event.alternatives, self._parameters, self._language)
+        told, self._told_until_s = part_at_cuts(
+            event.alternatives,
+            told_until_s=self._told_until_s if event.start_s < self._told_until_s else -math.inf,
+            end_s=event.end_s,
+            next_start_s=self._undecoded[0] if self._undecoded else math.inf,
+        )
+        alternatives = select_alternatives(told, self._parameters, self._language)
         result = SegmentResult(
             result_status=ResultStatus.RECOGNIZED if alternatives else ResultStatus.NO_MATCH,
             alternatives=alternatives,
