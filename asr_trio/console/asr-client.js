@@ -90,6 +90,8 @@ const decoder = new TextDecoder();
  * @typedef {object} ConnectOptions
  * @property {(url: string) => WebSocket} [socket]  makes the socket; where a server wants HTTP Basic and the runtime
  *   can set headers, this is the place
+ * @property {string} [user]  for a server that asks; goes into the URL, from where browsers send it as HTTP Basic
+ * @property {string} [password]
  * @property {string} [userAgent]
  * @property {Record<string, string | number | boolean>} [parameters]  for the whole session
  * @property {(logged: LoggedMessage) => void} [onMessage]  is shown every message both ways
@@ -578,7 +580,10 @@ const json = (message) => JSON.parse(decoder.decode(message.body));
  * @throws {AsrError} where there is no server, or no place in it
  */
 export async function connect(url, options = {}) {
-  const socket = (options.socket ?? ((address) => new WebSocket(address)))(url);
+  const address = new URL(url);
+  address.username = options.user ?? address.username;
+  address.password = options.password ?? address.password;
+  const socket = (options.socket ?? ((target) => new WebSocket(target)))(address.href);
   await new Promise((resolve, reject) => {
     socket.addEventListener('open', resolve, { once: true });
     const fail = () => reject(new ConnectionClosedError(`no connection to ${url}`));

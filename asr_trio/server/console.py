@@ -49,6 +49,7 @@ def routes(services: Services) -> list[BaseRoute]:
                 "port": services.websocket_port,
                 "path": settings.server.paths[0] if settings.server.paths else "/asr-server/asr",
             },
+            "credentials": settings.auth.htpasswd_file is not None,
             "models": _models(settings),
         }
         return JSONResponse(config, headers={"Cache-Control": "no-store", **_HEADERS})

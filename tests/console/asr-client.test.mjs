@@ -79,6 +79,13 @@ test('no server is a ConnectionClosedError', async () => {
   await assert.rejects(open({ refuse: true }), ConnectionClosedError);
 });
 
+test('user and password go into the URL, whatever is in them', async () => {
+  const urls = [];
+  const options = { user: 'ann', password: 'a:b@c/d', socket: (url) => (urls.push(url), new ScriptedSocket()) };
+  await connect('ws://test/asr-server/asr', options);
+  assert.deepEqual(urls, ['ws://ann:a%3Ab%40c%2Fd@test/asr-server/asr']);
+});
+
 test('a full server is an AsrError with its code', async () => {
   const script = { CREATE_SESSION: () => [failure('CREATE_SESSION', 'ERR_MAX_LICENSES', 'All sessions are taken')] };
   await assert.rejects(open(script), { code: 'ERR_MAX_LICENSES', method: 'CREATE_SESSION', message: 'All sessions are taken' });

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from passlib.apache import HtpasswdFile
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from asr_trio.cli.recording import Recording
 from tests.console.browser import Page, chromium, with_silence
-from tests.live import LiveServer
+from tests.live import LiveServer, serve
 
 pytestmark = pytest.mark.slow
 
@@ -159,6 +160,24 @@ def test_the_keyboard_is_enough(page: Page) -> None:
     page.wait_for_state("IDLE")
     page.wait(lambda: page.text("#speak") == "Speak", "the end")
     assert page.all(".line.final") == []
+
+
+def test_where_users_have_passwords_the_page_asks_for_them(browser: Page, tmp_path: Path) -> None:
+    users = HtpasswdFile(str(tmp_path / "users"), new=True)
+    users.set_password("ann", "o:pen")
+    users.save()
+    environment = {"ASR_TRIO_AUTH__HTPASSWD_FILE": str(tmp_path / "users"), "ASR_TRIO_CONSOLE__ENABLED": "true"}
+    with serve(tmp_path, **environment) as server:
+        page = Page(browser.driver, server.http_url + "/", tmp_path)
+        page.open()
+        page.get("#user").send_keys("ann")
+        page.get("#password").send_keys("guess" + Keys.ENTER)
+        page.wait(lambda: "does not let this user in" in page.text("#notice"), "the refusal")
+        page.get("#password").clear()
+        page.get("#password").send_keys("o:pen" + Keys.ENTER)
+        page.wait_for_state("IDLE")
+        assert not page.get("#sign-in").is_displayed()
+    page.complaints()  # the browser itself reports the refused handshake
 
 
 def test_dark_and_light_are_chosen_and_kept(page: Page) -> None:

@@ -81,6 +81,7 @@ async function session() {
   const startMs = performance.now();
   showState('connecting');
   opening = connect(url, {
+    ...credentials(),
     userAgent: `app_name=asr-trio console;app_version=${config.version}`,
     onMessage: (logged) => {
       log.add(logged);
@@ -96,6 +97,24 @@ async function session() {
   } catch (error) {
     showState('closed');
     throw error;
+  }
+}
+
+/** @returns {{ user?: string, password?: string }} what the server asks for, if it does */
+function credentials() {
+  if (!config.credentials) return {};
+  return { user: byId('user', HTMLInputElement).value, password: byId('password', HTMLInputElement).value };
+}
+
+/** @param {SubmitEvent} event */
+async function signIn(event) {
+  event.preventDefault();
+  say('');
+  try {
+    await session();
+    byId('sign-in', HTMLFormElement).hidden = true;
+  } catch {
+    say('The server does not let this user in with this password, or is not there.');
   }
 }
 
@@ -329,6 +348,7 @@ function play() {
 let checkTimer;
 
 function checkSoon() {
+  remember('grammar', editor.text);
   clearTimeout(checkTimer);
   if (grammarChosen()) checkTimer = setTimeout(check, CHECK_AFTER_MS);
 }
@@ -384,27 +404,27 @@ function showTheme(theme) {
   dispatchEvent(new Event('resize'));
 }
 
-/** Storage may be forbidden; then the page forgets, and works. */
-const remembered = {
-  get theme() {
-    try {
-      return localStorage.getItem('theme') ?? 'system';
-    } catch {
-      return 'system';
-    }
-  },
-  set theme(value) {
-    try {
-      localStorage.setItem('theme', value);
-    } catch {
-      // forgotten
-    }
-  },
-};
+/** Storage may be forbidden; then the page forgets, and works. @param {string} key @param {string} value */
+function remember(key, value) {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // forgotten
+  }
+}
+
+/** @param {string} key @param {string} otherwise */
+function recall(key, otherwise) {
+  try {
+    return localStorage.getItem(key) ?? otherwise;
+  } catch {
+    return otherwise;
+  }
+}
 
 byId('theme', HTMLButtonElement).addEventListener('click', () => {
-  const next = THEMES[(THEMES.indexOf(remembered.theme) + 1) % THEMES.length] ?? 'system';
-  remembered.theme = next;
+  const next = THEMES[(THEMES.indexOf(document.documentElement.dataset['theme'] ?? '') + 1) % THEMES.length] ?? 'system';
+  remember('theme', next);
   showTheme(next);
   timeline.playheadS = null; // drawn anew in the new colours
 });
@@ -415,7 +435,7 @@ example.addEventListener('change', () => {
   editor.text = EXAMPLES[example.value] ?? '';
   checkSoon();
 });
-editor.text = EXAMPLES[example.value] ?? '';
+editor.text = recall('grammar', EXAMPLES[example.value] ?? '');
 
 for (const radio of document.querySelectorAll('[name=kind]')) radio.addEventListener('change', showKind);
 modelSelect.addEventListener('change', showModel);
@@ -428,6 +448,8 @@ fileInput.addEventListener('change', () => {
   fileInput.value = '';
 });
 byId('interpret', HTMLFormElement).addEventListener('submit', interpret);
+byId('sign-in', HTMLFormElement).addEventListener('submit', signIn);
+byId('sign-in', HTMLFormElement).hidden = !config.credentials;
 byId('log-clear', HTMLButtonElement).addEventListener('click', () => log.clear());
 byId('log-copy', HTMLButtonElement).addEventListener('click', () => navigator.clipboard?.writeText(log.text));
 
@@ -454,7 +476,7 @@ addEventListener('drop', (event) => {
   recognizeFile(event.dataTransfer?.files[0]);
 });
 
-showTheme(remembered.theme);
+showTheme(recall('theme', 'system'));
 showModel();
 showKind();
 document.documentElement.dataset['ready'] = 'yes';
