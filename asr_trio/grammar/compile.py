@@ -19,7 +19,7 @@ from asr_trio.grammar.automaton import TooLargeError
 from asr_trio.grammar.graph import Graph, build_graph
 from asr_trio.grammar.lexicon import Lexicon, UnknownWords
 from asr_trio.grammar.link import Program, Resolver, link
-from asr_trio.grammar.model import LITERAL_TAGS, Grammar
+from asr_trio.grammar.model import LITERAL_TAGS, Grammar, uses_scripts
 from asr_trio.grammar.network import GARBAGE, WORD, Network, NetworkBuilder
 from asr_trio.grammar.reader import read_grammar
 from asr_trio.grammar.unfold import NotRegularError
@@ -209,6 +209,7 @@ def compile_model(
     if not lexicon.covers(language):
         warnings.append(f"no pronunciations for language {language}: its words are read as {lexicon.language}")
     pronunciations, ignored = _pronounce(builder, program, lexicon, unknown_words, warnings)
+    _check_scripts(builder, program)
     usable = _without_words(network, ignored) if ignored else network
     words = [token.text for token in builder.words]
     fillers = range(0)
@@ -231,6 +232,32 @@ def compile_model(
         headers=[[tag.text for tag in document.header_tags] for document in program.grammars],
         warnings=warnings,
     )
+
+
+def _check_scripts(builder: NetworkBuilder, program: Program) -> None:
+    """Have the syntax of all script tags checked, so that an author hears of it before a caller does.
+
+    Raises:
+        GrammarError: for the first tag that is no script.
+    """
+    scripts: list[tuple[str, int, int]] = []
+    for index, document in enumerate(program.grammars):
+        if uses_scripts(document.tag_format):
+            scripts.extend((tag.text, index, tag.at) for tag in document.header_tags)
+    for text, (index, at) in zip(builder.tags, builder.tag_positions, strict=True):
+        if uses_scripts(program.grammars[index].tag_format):
+            scripts.append((text, index, at))
+    if not scripts:
+        return
+    from asr_trio.grammar.script import syntax_faults
+
+    for number, fault in sorted(syntax_faults([text for text, _, _ in scripts]).items()):
+        text, index, at = scripts[number]
+        raise program.grammars[index].source.error(
+            f"the tag {text[:60]!r} is no script: {fault}",
+            at,
+            f"write ECMAScript, or declare tag-format <{LITERAL_TAGS}> for literal tags",
+        )
 
 
 def _graph(network: Network, program: Program, fillers: range, limits: GrammarLimits, deadline_s: float) -> Graph:

@@ -143,3 +143,9 @@ class Grammar(msgspec.Struct, kw_only=True):
     imports: list[External] = []
     rules: dict[str, Rule] = {}
     warnings: list[str] = []
+
+
+def uses_scripts(tag_format: str) -> bool:
+    """Tell whether tags of this format are ECMAScript; drafts of the standard carry a date behind the name."""
+    name = tag_format.strip().lower()
+    return name.startswith(SCRIPT_TAGS) and not name.endswith("-literals") and "literals" not in name

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import quickjs
 
 from asr_trio.errors import GrammarError
+from asr_trio.grammar.model import uses_scripts
 
 if TYPE_CHECKING:
     from asr_trio.grammar.compile import CompiledGrammar
@@ -100,7 +101,7 @@ def _run_header(context: quickjs.Context, index: int, header: list[str], *, alon
 
 def _expression(compiled: CompiledGrammar, tree: RuleMatch) -> str:
     """Return the expression whose value is that of the tree."""
-    from asr_trio.grammar.semantics import RuleMatch, text_of, uses_scripts
+    from asr_trio.grammar.semantics import RuleMatch, text_of
 
     alone = len(compiled.headers) == 1
 

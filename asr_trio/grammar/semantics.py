@@ -24,7 +24,7 @@ import msgspec
 from asr_trio.errors import GrammarError
 from asr_trio.grammar import script
 from asr_trio.grammar.compile import CompiledGrammar
-from asr_trio.grammar.model import JSGF_TAGS, SCRIPT_TAGS
+from asr_trio.grammar.model import JSGF_TAGS, uses_scripts
 from asr_trio.grammar.parse import Derivation, Enter, Leave, Match, Parser, Tagged
 
 MAX_READINGS = 16
@@ -155,12 +155,6 @@ def evaluate(compiled: CompiledGrammar, tree: RuleMatch) -> tuple[Any, float]:
     if formats[0] == JSGF_TAGS:
         return _jsgf_value(compiled, tree), 1.0
     return _literal_value(compiled, tree), 1.0
-
-
-def uses_scripts(tag_format: str) -> bool:
-    """Tell whether tags of this format are ECMAScript; drafts of the standard carry a date behind the name."""
-    name = tag_format.strip().lower()
-    return name.startswith(SCRIPT_TAGS) and not name.endswith("-literals") and "literals" not in name
 
 
 def _literal_value(compiled: CompiledGrammar, tree: RuleMatch) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from asr_trio.errors import GrammarError
 from asr_trio.grammar import semantics
 from asr_trio.grammar.semantics import interpret, read
 
@@ -94,7 +95,6 @@ def test_tokens_of_several_words(compile_text):
         "var a = []; while (true) a.push(new Array(1000))",
         "out = /(a+)+$/.test('a'.repeat(40) + 'b')",
         "throw 1",
-        "this is no script",
     ],
 )
 def test_a_script_that_misbehaves_costs_only_its_own_value(compile_text, tag):
@@ -103,6 +103,12 @@ def test_a_script_that_misbehaves_costs_only_its_own_value(compile_text, tag):
     assert reading.value == "yes"
     assert reading.fault
     assert interpret(compiled, ["no"]) == [(0, 1.0)]
+
+
+def test_a_tag_that_is_no_script_is_told_with_its_place(compile_text):
+    with pytest.raises(GrammarError, match="SyntaxError") as caught:
+        compile_text("#ABNF 1.0;\ntag-format <semantics/1.0>;\nroot $r;\n$r = yes {out = 1} | no {this is no script};")
+    assert (caught.value.line, caught.value.column) == (4, 25)
 
 
 def test_the_sandbox_has_no_way_out(compile_text):
