@@ -62,8 +62,8 @@ class GrammarLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         size_bytes: length of the text.
-        arcs: arcs of the network, after counted repeats are written out.
-        states: configurations and states of the graph: about 10 µs and 1 kB each.
+        arcs: of the network, after counted repeats are written out, and of the graph.
+        states: of the graph, before equal ones are merged: about 10 µs and 1 kB each.
         time_s: for all of it.
     """
 
@@ -263,7 +263,14 @@ def _check_scripts(builder: NetworkBuilder, program: Program) -> None:
 def _graph(network: Network, program: Program, fillers: range, limits: GrammarLimits, deadline_s: float) -> Graph:
     source = program.grammars[0].source
     try:
-        return build_graph(network, program.root, max_states=limits.states, fillers=fillers, deadline_s=deadline_s)
+        return build_graph(
+            network,
+            program.root,
+            max_states=limits.states,
+            max_arcs=limits.arcs,
+            fillers=fillers,
+            deadline_s=deadline_s,
+        )
     except NotRegularError as error:
         linked = program.rules[error.rule]
         raise program.grammars[linked.grammar].source.error(
@@ -273,7 +280,7 @@ def _graph(network: Network, program: Program, fillers: range, limits: GrammarLi
         ) from error
     except TooLargeError as error:
         raise source.error(
-            f"the grammar unfolds to more than {limits.states} states or takes more than {limits.time_s:g} s",
+            f"the graph takes more than {limits.states} states, {limits.arcs} arcs or {limits.time_s:g} s",
             program.rules[program.root].rule.at,
             "shorten counted repeats and the nesting of rules in rules",
         ) from error

@@ -49,30 +49,33 @@ class Graph(msgspec.Struct):
     accepts_silence: bool = False
 
 
-def build_graph(network: Network, root: int, *, max_states: int, fillers: range, deadline_s: float) -> Graph:
+def build_graph(
+    network: Network, root: int, *, max_states: int, max_arcs: int, fillers: range, deadline_s: float
+) -> Graph:
     """Return the minimal graph of rule `root`.
 
     Args:
         network: the rules.
         root: index of the rule to match.
-        max_states: bound on configurations and on states.
+        max_states: bound on configurations.
+        max_arcs: bound on arcs.
         fillers: numbers of the filler words that GARBAGE loops over.
         deadline_s: monotonic time by which to be done.
 
     Raises:
         NotRegularError: by recursion.
-        TooLargeError: past `max_states` or the deadline.
+        TooLargeError: past a bound or the deadline.
         GrammarError: nothing can be matched at all.
     """
-    unfolding = Unfolding(network, root, max_states, deadline_s)
-    automaton = folded(_smallest(unfolding, max_states, deadline_s))
+    unfolding = Unfolding(network, root, max_states=max_states, max_arcs=max_arcs, deadline_s=deadline_s)
+    automaton = folded(_smallest(unfolding, deadline_s))
     return _assembled(automaton, unfolding.labels, fillers)
 
 
-def _smallest(unfolding: Unfolding, max_states: int, deadline_s: float) -> Automaton:
+def _smallest(unfolding: Unfolding, deadline_s: float) -> Automaton:
     """Return the graph with the fewest arcs that we know how to make."""
     try:
-        automaton, merged = unfolding.deterministic(max_states)
+        automaton, merged = unfolding.deterministic()
     except TooLargeError:
         return reduced(_useful(unfolding.nondeterministic()), deadline_s)
     deterministic = minimised(_useful(automaton), deadline_s)

@@ -240,9 +240,9 @@ class ExpansionReader:
             return Sequence(group.at)
         self._finish_alternative(group, at)
         weights = group.weights
-        if len(group.alternatives) == 1:
+        if len(group.alternatives) == 1 and weights[0] in {None, 1.0}:
             only = group.alternatives[0]
-            if isinstance(only, Token | Reference | Tag) and group.closer != ";":
+            if isinstance(only, Token | Reference | Tag) and group.closer == ")":
                 return Sequence(group.at, (only,))  # the parentheses keep a postfix or language apart
             return only
         given = any(weight is not None for weight in weights)

@@ -82,7 +82,8 @@ def decode_text(data: bytes, *, fallback: str = "utf-8") -> str:
     name = header[1].decode("ascii")
     try:
         encoding = codecs.lookup(name).name
-    except LookupError:
+        b"a".decode(encoding)
+    except (LookupError, UnicodeError):  # unknown, a codec for something else than text, or not of this alphabet
         encoding = "utf-8"
     if encoding not in {"utf-8", "ascii"}:
         try:

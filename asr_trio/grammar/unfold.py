@@ -21,6 +21,10 @@ _WEIGHT_STEP: Final = 1e-4
 """Weights are rounded to this before they are compared: less is below the resolution of the decoder's logarithms."""
 
 _MAX_STACK: Final = 2000
+_WORK_BETWEEN_LOOKS: Final = 20_000
+
+_GROWTH: Final = 4
+"""Subsets may be so many times more than configurations; then determinising is the wrong way."""
 
 
 class NotRegularError(Exception):
@@ -34,9 +38,11 @@ class NotRegularError(Exception):
 class Unfolding:
     """Configurations of the network, and the subsets of them."""
 
-    def __init__(self, network: Network, root: int, max_states: int, deadline_s: float) -> None:
+    def __init__(self, network: Network, root: int, *, max_states: int, max_arcs: int, deadline_s: float) -> None:
         self._deadline_s = deadline_s
+        self._work = 0
         self._max_states = max_states
+        self._max_arcs = max_arcs
         self._root = root
         self._n_states = network.n_states
         self._starts = list(network.starts)
@@ -207,9 +213,7 @@ class Unfolding:
         known = self._expanded.get(configuration)
         if known is not None:
             return known
-        if len(self._expanded) > self._max_states or (
-            not len(self._expanded) % 1024 and time.monotonic() > self._deadline_s
-        ):
+        if len(self._expanded) > self._max_states:
             raise TooLargeError
         n_states = self._n_states
         best = {configuration: 0.0}
@@ -240,6 +244,7 @@ class Unfolding:
                 if reached > best.get(target, -math.inf) + 1e-12:
                     best[target] = reached
                     todo.append(target)
+        self._spend(len(best))
         successors: dict[int, set[int]] = {}
         for current, weight in best.items():
             stack, state = divmod(current, n_states)
@@ -254,19 +259,28 @@ class Unfolding:
         result = self._expanded[configuration] = (successors, final)
         return result
 
+    def _spend(self, work: int) -> None:
+        """Look at the clock whenever some ten thousand small steps are done."""
+        self._work += work
+        if self._work > _WORK_BETWEEN_LOOKS:
+            self._work = 0
+            if time.monotonic() > self._deadline_s:
+                raise TooLargeError
+
     # --- automata -------------------------------------------------------------------------------------------------
 
-    def deterministic(self, max_states: int) -> tuple[Automaton, bool]:
+    def deterministic(self) -> tuple[Automaton, bool]:
         """Return the automaton of subsets (Rabin and Scott, 1959), and whether any has more than one member.
 
         Raises:
-            TooLargeError: subsets multiply past `max_states`.
+            TooLargeError: subsets multiply, or a bound is passed.
         """
         start = frozenset({self._starts[self._root]})
         ids: dict[frozenset[int], int] = {start: 0}
         order = [start]
         automaton = Automaton([], [])
         merged = False
+        n_arcs = 0
         for subset in order:  # grows on the way
             successors, final = self._expand_all(subset)
             merged |= len(subset) > 1
@@ -277,11 +291,12 @@ class Unfolding:
                 if state is None:
                     state = ids[key] = len(order)
                     order.append(key)
-                    if state > max_states:
-                        raise TooLargeError
                 row.append((label, state))
             automaton.rows.append(row)
             automaton.finals.append(final)
+            n_arcs += len(row)
+            if n_arcs > self._max_arcs or len(order) > _GROWTH * len(self._expanded) + 1000:
+                raise TooLargeError
         return automaton, merged
 
     def _expand_all(self, subset: frozenset[int]) -> tuple[dict[int, set[int]], float | None]:
@@ -299,13 +314,19 @@ class Unfolding:
                     merged[label] = set(targets)
                 else:
                     found |= targets
+            self._spend(len(successors))
         return merged, final
 
     def nondeterministic(self) -> Automaton:
-        """Return the automaton of configurations."""
+        """Return the automaton of configurations.
+
+        Raises:
+            TooLargeError: a bound is passed.
+        """
         ids = {self._starts[self._root]: 0}
         order = [self._starts[self._root]]
         automaton = Automaton([], [])
+        n_arcs = 0
         for configuration in order:  # grows on the way
             successors, final = self._expand(configuration)
             row: list[tuple[int, int]] = []
@@ -318,6 +339,9 @@ class Unfolding:
                     row.append((label, state))
             automaton.rows.append(row)
             automaton.finals.append(final)
+            n_arcs += len(row)
+            if n_arcs > self._max_arcs:
+                raise TooLargeError
         return automaton
 
 
