@@ -131,7 +131,10 @@ class ForkServer:
             wakeup.recv(4096)
         if self._control.fileno() not in ready:
             return []
-        data, descriptors, _, _ = socket.recv_fds(self._control, 65_536, 64)
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._control, 65_536, 64)
+        except ConnectionResetError:  # the server was killed with something unread
+            return None
         self._sockets.extend(descriptors)
         return self._reader.feed(data) if data else None
 

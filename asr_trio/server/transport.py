@@ -101,6 +101,8 @@ class _GuardedStream(trio.abc.Stream):
         else:
             if self._socket is not None:
                 # A live peer's next packet is never there yet: asking first saves a call and an exception a packet.
+                if self._socket.fileno() < 0:
+                    raise trio.ClosedResourceError("closed meanwhile")
                 await trio.lowlevel.wait_readable(self._socket)
             data = await self._stream.receive_some(max_bytes)
         self.last_received_s = trio.current_time()
