@@ -42,6 +42,7 @@ class RecognitionParameters(msgspec.Struct, frozen=True, kw_only=True):
         word_details: 0 no words, 1 words of the first alternative, 2 words of all.
         start_input_timers: START_RECOGNITION starts the timers; otherwise START_INPUT_TIMERS does.
         endpointer_enabled: False takes the whole audio as one segment and sends no speech events.
+        max_segment_duration_ms: less than `recognition_timeout_ms`, within which a segment is spoken and decoded.
         level_mode: 0 ignores amplitude, 1 measures a threshold over `auto_level_len_ms`, 2 uses a fixed one.
         level_threshold: mean amplitude in percent of full scale; in level mode 1 added to what was measured.
         no_input_timeout_explicit: a client set the time itself; then it also runs out on that much audio.
@@ -64,7 +65,7 @@ class RecognitionParameters(msgspec.Struct, frozen=True, kw_only=True):
     auto_level_len_ms: int = 350
     level_threshold: float = 0.2
     use_tone_detectors: bool = True
-    max_segment_duration_ms: int = 30_000
+    max_segment_duration_ms: int = 20_000
     segment_overlap_ms: int = 500
     no_input_timer_enabled: bool = True
     no_input_timeout_ms: int = 10_000
