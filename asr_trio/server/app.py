@@ -47,6 +47,11 @@ class Addresses(msgspec.Struct, frozen=True):
     ws_port: int
     http_port: int | None
 
+    def __str__(self) -> str:
+        """Return what `asr-trio serve` prints when ready; scripts, `bench` and tests read the ports from it."""
+        http = "" if self.http_port is None else f", HTTP on port {self.http_port}"
+        return f"WebSocket on port {self.ws_port}{http}"
+
 
 class Server:
     """A running server."""
