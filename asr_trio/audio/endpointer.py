@@ -68,6 +68,19 @@ class SpeechEnd(msgspec.Struct, frozen=True, kw_only=True):
     reason: Literal["silence", "max_segment", "audio_ended"]
 
 
+class SpeechPause(msgspec.Struct, frozen=True, kw_only=True):
+    """A quarter of a second without speech (half of `wait_end_ms` where that is less): the segment may be over."""
+
+    end_s: float
+    decided_s: float
+
+
+class SpeechResume(msgspec.Struct, frozen=True, kw_only=True):
+    """It is not: speech goes on after a SpeechPause."""
+
+    decided_s: float
+
+
 class Dtmf(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody pressed a key: one of ``0-9 * # A-D``."""
 
@@ -76,7 +89,7 @@ class Dtmf(msgspec.Struct, frozen=True, kw_only=True):
     end_s: float
 
 
-EndpointerEvent: TypeAlias = SpeechStart | SpeechAudio | SpeechEnd | Dtmf
+EndpointerEvent: TypeAlias = SpeechStart | SpeechAudio | SpeechPause | SpeechResume | SpeechEnd | Dtmf
 
 _REASONS: Final[dict[int, Literal["silence", "max_segment", "audio_ended"]]] = {
     lib.ASR_END_SILENCE: "silence",
@@ -124,5 +137,9 @@ def _read_event(event: Any, pcm: Any) -> EndpointerEvent:
                 decided_s=event.decided / SAMPLE_RATE_HZ,
                 reason=_REASONS[event.detail],
             )
+        case lib.ASR_EVENT_SPEECH_PAUSE:
+            return SpeechPause(end_s=event.end / SAMPLE_RATE_HZ, decided_s=event.decided / SAMPLE_RATE_HZ)
+        case lib.ASR_EVENT_SPEECH_RESUME:
+            return SpeechResume(decided_s=event.decided / SAMPLE_RATE_HZ)
         case _:
             return Dtmf(digit=chr(event.detail), start_s=event.start / SAMPLE_RATE_HZ, end_s=event.end / SAMPLE_RATE_HZ)

@@ -24,6 +24,8 @@ from asr_trio.audio.endpointer import (
     EndpointerSettings,
     SpeechAudio,
     SpeechEnd,
+    SpeechPause,
+    SpeechResume,
     SpeechStart,
     fill_config,
     read_events,
@@ -37,6 +39,8 @@ __all__ = [
     "Frontend",
     "SpeechAudio",
     "SpeechEnd",
+    "SpeechPause",
+    "SpeechResume",
     "SpeechStart",
 ]
 

@@ -86,6 +86,14 @@ class Worker:
             self._expect_answer()
         await self._send(*frames)
 
+    async def pause(self) -> None:
+        """Speech pauses: the decoder may prepare its result."""
+        await self._send(base.Pause())
+
+    async def resume(self) -> None:
+        """Speech goes on after a pause."""
+        await self._send(base.Resume())
+
     async def end_segment(self, end_s: float) -> None:
         """End the segment; its Final comes by `receive`."""
         self._expect_answer()

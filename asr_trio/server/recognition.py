@@ -19,7 +19,15 @@ import trio
 
 from asr_trio.audio.container import AudioFormat, AudioReader
 from asr_trio.audio.endpointer import EndpointerEvent
-from asr_trio.audio.frontend import EndpointerSettings, Frontend, SpeechAudio, SpeechEnd, SpeechStart
+from asr_trio.audio.frontend import (
+    EndpointerSettings,
+    Frontend,
+    SpeechAudio,
+    SpeechEnd,
+    SpeechPause,
+    SpeechResume,
+    SpeechStart,
+)
 from asr_trio.errors import AsrError, AudioOverflowError, RecognizerError, WorkerTimeoutError
 from asr_trio.protocol.parameters import RecognitionParameters
 from asr_trio.recognizer import base
@@ -250,6 +258,10 @@ class Recognition:
                     self._speech += pcm
                     if len(self._speech) >= _SPEECH_BYTES:
                         await self._send_speech(worker)
+                case SpeechPause():
+                    await worker.pause()
+                case SpeechResume():
+                    await worker.resume()
                 case SpeechStart(start_s=start_s, decided_s=decided_s):
                     self._segment_start_s = start_s
                     self._speech_since_s = trio.current_time()

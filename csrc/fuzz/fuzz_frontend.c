@@ -46,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     int16_t *pcm = malloc(room * sizeof *pcm);
     asr_event events[ASR_MIN_EVENTS];
     int speaking = 0;
+    int paused = 0;
     int flushed = 0;
     size_t used = CHOICES;
     int64_t expected = 0;
@@ -67,6 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             case ASR_EVENT_SPEECH_START:
                 require(!speaking && events[i].start >= 0);
                 speaking = 1;
+                paused = 0;
                 expected = events[i].start;
                 break;
             case ASR_EVENT_SPEECH_AUDIO:
@@ -77,6 +79,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             case ASR_EVENT_SPEECH_END:
                 require(speaking && events[i].end == expected);
                 speaking = 0;
+                break;
+            case ASR_EVENT_SPEECH_PAUSE:
+                require(speaking && !paused && events[i].end == expected);
+                paused = 1;
+                break;
+            case ASR_EVENT_SPEECH_RESUME:
+                require(speaking && paused);
+                paused = 0;
                 break;
             default: require(events[i].type == ASR_EVENT_DTMF && events[i].end > events[i].start);
             }

@@ -169,7 +169,9 @@ typedef enum asr_event_type {
     ASR_EVENT_SPEECH_START = 1, /* start: of the segment, head margin included */
     ASR_EVENT_SPEECH_AUDIO,     /* samples start..end lie in the output at pcm_offset */
     ASR_EVENT_SPEECH_END,       /* end: of the segment, tail margin included; detail: asr_end_reason */
-    ASR_EVENT_DTMF              /* start..end: of the tone; detail: its character */
+    ASR_EVENT_DTMF,             /* start..end: of the tone; detail: its character */
+    ASR_EVENT_SPEECH_PAUSE,     /* 250 ms without speech: the segment may be over. end: of the audio given out */
+    ASR_EVENT_SPEECH_RESUME     /* it is not: speech goes on after a pause */
 } asr_event_type;
 
 typedef enum asr_end_reason { ASR_END_SILENCE = 1, ASR_END_MAX_SEGMENT, ASR_END_AUDIO } asr_end_reason;

@@ -40,7 +40,8 @@
 #define LOUD_FRAMES 10     /* a frame counts as loud as the loudest of so many: consonants lean on their vowels */
 #define LEVEL_SMOOTHING 0.2f
 #define BACKGROUND_FRAMES 5
-#define EVENTS_PER_FRAME 8 /* audio, end, start, audio; a key or two */
+#define EVENTS_PER_FRAME 9 /* audio, resume or pause, end, start, audio; a key or two */
+#define PAUSE_TOLD_MS 250  /* longer than a stop consonant or a breath, and most of waitEnd is still to come */
 
 typedef enum state { IDLE, SPEECH, DONE } state;
 
@@ -76,6 +77,7 @@ struct asr_endpointer {
     int64_t segment_start;
     int64_t speech_end;      /* end of the newest speech frame */
     int64_t delivered;       /* audio of the segment given out so far ends here */
+    int paused;              /* a pause was told and no resumption since */
     int64_t quiet_cut;       /* the best place to cut so far, or -1 */
     float quiet_energy;
 
@@ -269,6 +271,7 @@ static void start_segment(asr_endpointer *endpointer, output *out, int64_t start
     endpointer->after_cut = 0;
     endpointer->segment_start = start;
     endpointer->delivered = start;
+    endpointer->paused = 0;
     endpointer->quiet_cut = -1;
 }
 
@@ -400,6 +403,11 @@ static void step_idle(asr_endpointer *endpointer, output *out, int64_t frame) {
     }
 }
 
+static int64_t pause_samples(const asr_endpointer *endpointer) {
+    const uint32_t half_ms = endpointer->config.wait_end_ms / 2;
+    return samples_of_ms(half_ms < PAUSE_TOLD_MS ? half_ms : PAUSE_TOLD_MS);
+}
+
 static void step_speech(asr_endpointer *endpointer, output *out, int64_t frame) {
     const int64_t now = smaller((frame + 1) * ASR_FRAME_SAMPLES, endpointer->total);
     if (record_at(endpointer, frame)->low) {
@@ -409,6 +417,10 @@ static void step_speech(asr_endpointer *endpointer, output *out, int64_t frame) 
                                                                 : votes(endpointer, frame, RESUME_WINDOW, 0) >= RESUME_VOTES);
         if (resumed) {
             endpointer->speech_end = now;
+            if (endpointer->paused) {
+                emit(endpointer, out, ASR_EVENT_SPEECH_RESUME, 0, endpointer->segment_start, now);
+                endpointer->paused = 0;
+            }
         }
     }
     const int64_t tail = smaller(now, endpointer->speech_end + samples_of_ms(endpointer->config.tail_margin_ms));
@@ -422,6 +434,10 @@ static void step_speech(asr_endpointer *endpointer, output *out, int64_t frame) 
         return;
     }
     deliver(endpointer, out, smaller(tail, limit));
+    if (!endpointer->paused && now > endpointer->speech_end && now - endpointer->speech_end >= pause_samples(endpointer)) {
+        emit(endpointer, out, ASR_EVENT_SPEECH_PAUSE, 0, endpointer->segment_start, tail);
+        endpointer->paused = 1;
+    }
 }
 
 /* Steps through all frames that have their probability. */

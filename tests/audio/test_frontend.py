@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_trio.audio.container import AudioFormat
-from asr_trio.audio.frontend import EndpointerSettings, Frontend, SpeechAudio, SpeechEnd, SpeechStart
+from asr_trio.audio.frontend import (
+    EndpointerSettings,
+    Frontend,
+    SpeechAudio,
+    SpeechEnd,
+    SpeechPause,
+    SpeechResume,
+    SpeechStart,
+)
 from asr_trio.errors import AudioFormatError
 from tests.audio.signals import noise, pcm16, sentence
 
@@ -47,9 +55,14 @@ def split_audio(events):
     return marks, segments
 
 
+def bounds(marks):
+    """Return the starts and ends among the marks."""
+    return [mark for mark in marks if isinstance(mark, SpeechStart | SpeechEnd)]
+
+
 def test_one_sentence_gives_one_segment_with_its_margins():
     marks, segments = listen(pcm16(sentence()))
-    start, end = marks
+    start, end = bounds(marks)
     assert isinstance(start, SpeechStart)
     assert isinstance(end, SpeechEnd)
     assert start.start_s == pytest.approx(1.0 - 0.2, abs=0.06)
@@ -86,7 +99,7 @@ def test_sentences_do_not_depend_on_how_the_input_is_split():
     audio_format = AudioFormat("pcm_s16", 8_000, 1)
     endpointer = EndpointerSettings(continuous=True)
     whole = listen(data, audio_format, endpointer, packets=(10**9,))
-    assert [type(mark) for mark in whole[0]] == [SpeechStart, SpeechEnd] * 2
+    assert [type(mark) for mark in bounds(whole[0])] == [SpeechStart, SpeechEnd] * 2
     for packets in [(320,), (3200,), (4096,), (1, 7, 333)]:
         assert listen(data, audio_format, endpointer, packets=packets) == whole
 
@@ -101,7 +114,24 @@ def test_pause_shorter_than_wait_end_stays_inside_the_segment():
     data = pcm16(np.concatenate([sentence(trail_s=0.3), sentence(lead_s=0.3)]))
     marks, segments = listen(data, endpointer=EndpointerSettings(continuous=True))
     assert len(segments) == 1
-    assert marks[1].end_s == pytest.approx(1 + 1.2 + 0.6 + 1.2 + 0.4, abs=0.06)
+    assert bounds(marks)[1].end_s == pytest.approx(1 + 1.2 + 0.6 + 1.2 + 0.4, abs=0.06)
+
+
+def test_a_pause_is_told_before_the_wait_is_over_and_taken_back_when_speech_goes_on():
+    data = pcm16(np.concatenate([sentence(trail_s=0.3), sentence(lead_s=0.3)]))
+    marks, _ = listen(data, endpointer=EndpointerSettings(continuous=True))
+    assert [type(mark) for mark in marks] == [SpeechStart, SpeechPause, SpeechResume, SpeechPause, SpeechEnd]
+    _, first, resumed, second, end = marks
+    assert first.decided_s == pytest.approx(2.2 + 0.25, abs=0.06)
+    assert resumed.decided_s == pytest.approx(2.2 + 0.6, abs=0.1)
+    assert second.decided_s == pytest.approx(end.decided_s - 1.0 + 0.25, abs=0.02)
+
+
+def test_a_short_wait_tells_a_pause_after_half_of_it():
+    marks, _ = listen(pcm16(sentence()), endpointer=EndpointerSettings(wait_end_ms=200))
+    pause, end = marks[-2:]
+    assert isinstance(pause, SpeechPause)
+    assert end.decided_s - pause.decided_s == pytest.approx(0.1, abs=0.011)
 
 
 def test_end_of_audio_inside_speech_ends_the_segment():
