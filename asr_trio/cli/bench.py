@@ -142,14 +142,14 @@ async def local_server(environment: dict[str, str] | None = None) -> AsyncIterat
                 told += chunk
                 if b"asr-trio is ready" in told and told.endswith(b"\n"):
                     break
-        ports = dict(re.findall(r"(ws|http)_port=(\d+)", told.decode()))
-        if "ws" not in ports:
+        ports = dict(re.findall(r"(WebSocket|HTTP) on port (\d+)", told.decode(errors="replace")))
+        if "WebSocket" not in ports:
             nursery.cancel_scope.cancel()
             raise BenchmarkError(f"the server did not become ready: {told.decode(errors='replace')[-500:]}")
         nursery.start_soon(_drain, output)
         yield LocalServer(
-            url=f"ws://127.0.0.1:{ports['ws']}/asr-server/asr",
-            http_url=f"http://127.0.0.1:{ports.get('http', '0')}",
+            url=f"ws://127.0.0.1:{ports['WebSocket']}/asr-server/asr",
+            http_url=f"http://127.0.0.1:{ports.get('HTTP', '0')}",
             pid=process.pid,
         )
         nursery.cancel_scope.cancel()
