@@ -12,6 +12,7 @@ has a regression test in tests/probes. Per connection there is one nursery (`ser
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -35,6 +36,7 @@ MESSAGE_FRAGMENTS: Final = 4096
 CONTROL_FRAMES: Final = 1024
 """Pings between two messages: a session ends after a minute without message, so this is 17 a second."""
 _REFUSAL_LINGER_S: Final = 0.5
+_RECEIVE_BYTES: Final = 65_536
 
 log = structlog.get_logger(__name__)
 
@@ -99,12 +101,7 @@ class _GuardedStream(trio.abc.Stream):
         if self._trailing:
             data, self._trailing = self._trailing, b""
         else:
-            if self._socket is not None:
-                # A live peer's next packet is never there yet: asking first saves a call and an exception a packet.
-                if self._socket.fileno() < 0:
-                    raise trio.ClosedResourceError("closed meanwhile")
-                await trio.lowlevel.wait_readable(self._socket)
-            data = await self._stream.receive_some(max_bytes)
+            data = await self._receive(max_bytes)
         self.last_received_s = trio.current_time()
         try:
             self._meter.feed(data)
@@ -113,6 +110,25 @@ class _GuardedStream(trio.abc.Stream):
             self.on_fault()
             await trio.sleep_forever()
         return data
+
+    async def _receive(self, max_bytes: int | None) -> bytes | bytearray:
+        """Receive from the peer.
+
+        A live peer's next packet is never there yet, so on a plain socket we wait first and read then: that saves a
+        call, an exception and a turn of the scheduler a packet.
+        """
+        if self._socket is None:
+            return await self._stream.receive_some(max_bytes)
+        while True:
+            if self._socket.fileno() < 0:
+                raise trio.ClosedResourceError("closed meanwhile")
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                return os.read(self._socket.fileno(), _RECEIVE_BYTES)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise trio.BrokenResourceError("the peer has gone") from error
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all or break the connection: half a frame is never followed by another."""
