@@ -298,9 +298,10 @@ def _pronounce(
     unknown: list[int] = []
     generated: list[str] = []
     foreign: set[str] = set()
-    for index, (token, (_, language)) in enumerate(zip(builder.words, builder.word_origins, strict=True)):
+    for index, (token, (grammar, language)) in enumerate(zip(builder.words, builder.word_origins, strict=True)):
         spoken_in = language if not language or lexicon.covers(language) else lexicon.language
-        found = token.pronunciations or lexicon.pronunciations(token.text, spoken_in)
+        found = token.pronunciations or _from_own_lexicon(program, grammar, token.text, lexicon)
+        found = found or lexicon.pronunciations(token.text, spoken_in)
         if not found and unknown_words == "generate":
             found = lexicon.generate(token.text, spoken_in)
             if found and lexicon.is_foreign(spoken_in):
@@ -319,12 +320,21 @@ def _pronounce(
     if unknown_words == "ignore":
         warnings.append(f"left out for want of a pronunciation: {_listed(texts)}")
         return spoken, set(unknown)
-    grammar, _ = builder.word_origins[unknown[0]]
-    raise program.grammars[grammar].source.error(
+    owner, _ = builder.word_origins[unknown[0]]
+    raise program.grammars[owner].source.error(
         f"{len(texts)} word{'s' * (len(texts) > 1)} without a pronunciation: {_listed(texts)}",
         builder.words[unknown[0]].at,
         "write numbers and signs as words, check the spelling, or give pronunciations in a lexicon",
     )
+
+
+def _from_own_lexicon(program: Program, grammar: int, text: str, lexicon: Lexicon) -> tuple[str, ...]:
+    """Return what the lexicons that a grammar names say about a word."""
+    entry = program.lexicons.get(grammar, {}).get(text.lower())
+    if entry is None:
+        return ()
+    aliased = (lexicon.pronunciations(alias) or lexicon.generate(alias) for alias in entry.aliases)
+    return (*entry.phones, *(phones for variants in aliased for phones in variants))
 
 
 def _listed(words: list[str]) -> str:

@@ -48,6 +48,13 @@ class Graph(msgspec.Struct):
     weights: list[float]
     accepts_silence: bool = False
 
+    def add(self, source: int, target: int, word: int, weight: float) -> None:
+        """Add an arc."""
+        self.sources.append(source)
+        self.targets.append(target)
+        self.words.append(word)
+        self.weights.append(weight)
+
 
 def build_graph(
     network: Network, root: int, *, max_states: int, max_arcs: int, fillers: range, deadline_s: float
@@ -100,9 +107,9 @@ def _assembled(automaton: Automaton, labels: list[tuple[int, float]], fillers: r
             word, weight = labels[label]
             if word == GARBAGE_WORD:
                 for filler in fillers:
-                    _add_arc(graph, state, target, filler, weight + _FILLER_WEIGHT)
+                    graph.add(state, target, filler, weight + _FILLER_WEIGHT)
             else:
-                _add_arc(graph, state, target, word, weight)
+                graph.add(state, target, word, weight)
     ends = [(state, end) for state, end in enumerate(automaton.finals) if end is not None]
     if len(ends) == 1 and ends[0][1] == 0.0:
         graph.final = ends[0][0]
@@ -110,12 +117,5 @@ def _assembled(automaton: Automaton, labels: list[tuple[int, float]], fillers: r
     graph.final = graph.n_states
     graph.n_states += 1
     for state, end in ends:
-        _add_arc(graph, state, graph.final, NO_WORD, end)
+        graph.add(state, graph.final, NO_WORD, end)
     return graph
-
-
-def _add_arc(graph: Graph, source: int, target: int, word: int, weight: float) -> None:
-    graph.sources.append(source)
-    graph.targets.append(target)
-    graph.words.append(word)
-    graph.weights.append(weight)

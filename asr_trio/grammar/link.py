@@ -12,8 +12,8 @@ from urllib.parse import urljoin
 
 import msgspec
 
-from asr_trio.errors import AsrError, GrammarError
-from asr_trio.grammar import builtin
+from asr_trio.errors import AsrError, GrammarError, LanguageModelNotFoundError
+from asr_trio.grammar import builtin, pls
 from asr_trio.grammar.model import Choice, Expansion, Grammar, Reference, Repeat, Rule, Sequence, Token
 from asr_trio.grammar.reader import read_grammar
 
@@ -42,6 +42,7 @@ class Program(msgspec.Struct):
         grammars: the documents; the first is the one that was compiled.
         rules: reachable rules; `root` is the index of the first one to match.
         targets: (grammar, URI, name) of a reference to the index of its rule.
+        lexicons: by grammar, the entries of the lexicon documents that it names.
     """
 
     grammars: list[Grammar]
@@ -49,6 +50,7 @@ class Program(msgspec.Struct):
     root: int
     targets: dict[tuple[int, str, str], int]
     warnings: list[str]
+    lexicons: dict[int, dict[str, pls.Entry]]
 
 
 def references(expansion: Expansion) -> Iterator[Reference]:
@@ -82,7 +84,7 @@ def link(grammar: Grammar, *, resolver: Resolver | None = None, root: str = "") 
 
 class _Linker:
     def __init__(self, grammar: Grammar, resolver: Resolver | None) -> None:
-        self._program = Program([grammar], [], 0, {}, list(grammar.warnings))
+        self._program = Program([grammar], [], 0, {}, list(grammar.warnings), {})
         self._resolver = resolver
         self._grammar_by_uri: dict[str, int] = {}
         self._rule_ids: dict[tuple[int, str], int] = {}
@@ -114,7 +116,24 @@ class _Linker:
                         program.targets[key] = 0
         if self._faults:
             raise _joined(self._faults)
+        for index, document in enumerate(program.grammars):
+            if document.lexicons:
+                program.lexicons[index] = self._entries(index)
         return program
+
+    def _entries(self, index: int) -> dict[str, pls.Entry]:
+        """Return the lexicons of a grammar; one that cannot be had is a warning, as SRGS 1.0 (4.10) wants it."""
+        grammar = self._program.grammars[index]
+        entries: dict[str, pls.Entry] = {}
+        for lexicon in grammar.lexicons:
+            uri = urljoin(grammar.base or grammar.source.name, lexicon.uri)
+            try:
+                if self._resolver is None:
+                    raise LanguageModelNotFoundError("nothing is loaded here")
+                entries |= pls.read(self._resolver(uri)[0])
+            except AsrError as error:
+                self._program.warnings.append(f"the lexicon {lexicon.uri} is left out: {error}")
+        return entries
 
     def _enter(self, grammar: int, name: str) -> int:
         key = (grammar, name)
