@@ -58,6 +58,14 @@ def check(status: int) -> None:
     raise RuntimeError(message)
 
 
+def goes_on(status: int) -> bool:
+    """Tell whether a call must be repeated for the rest of its output; raise as `check` does."""
+    if status == lib.ASR_MORE:
+        return True
+    check(status)
+    return False
+
+
 def simd_levels() -> tuple[Simd, ...]:
     """Return the SIMD levels that this processor and this build have, slowest first."""
     return tuple(name for name, level in SIMD_LEVELS.items() if name != "auto" and lib.asr_simd_available(level))

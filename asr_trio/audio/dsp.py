@@ -23,6 +23,7 @@ from asr_trio.audio.core import (
     VadMode,
     check,
     ffi,
+    goes_on,
     lib,
     resampler_table,
     scratch,
@@ -34,6 +35,8 @@ from asr_trio.audio.endpointer import (
     EndpointerSettings,
     SpeechAudio,
     SpeechEnd,
+    SpeechPause,
+    SpeechResume,
     SpeechStart,
     fill_config,
     read_events,
@@ -56,6 +59,8 @@ __all__ = [
     "Simd",
     "SpeechAudio",
     "SpeechEnd",
+    "SpeechPause",
+    "SpeechResume",
     "SpeechStart",
     "Vad",
     "VadMode",
@@ -325,14 +330,15 @@ class Endpointer:
     def process(self, samples: NDArray[np.int16]) -> list[EndpointerEvent]:
         """Take the next samples of the stream and return what happened, in order."""
         samples = np.ascontiguousarray(samples, np.int16)
-        found: list[EndpointerEvent] = []
         pointer = ffi.from_buffer(_INT16, samples)
         used = 0
         scratch.reserve(self._output_samples)
         counts = scratch.counts
-        while used < len(samples):
+        found: list[EndpointerEvent] = []
+        more = True
+        while more:
             counts[0], counts[1], counts[2] = len(samples) - used, scratch.pcm_room, scratch.event_room
-            check(
+            more = goes_on(
                 lib.asr_endpointer_process(
                     self._handle, pointer + used, counts, scratch.pcm, counts + 1, scratch.events, counts + 2
                 )
@@ -345,9 +351,13 @@ class Endpointer:
         """End the stream: a running segment ends."""
         scratch.reserve(self._output_samples)
         counts = scratch.counts
-        counts[1], counts[2] = scratch.pcm_room, scratch.event_room
-        check(lib.asr_endpointer_flush(self._handle, scratch.pcm, counts + 1, scratch.events, counts + 2))
-        return read_events(scratch.events, counts[2], scratch.pcm)
+        found: list[EndpointerEvent] = []
+        more = True
+        while more:
+            counts[1], counts[2] = scratch.pcm_room, scratch.event_room
+            more = goes_on(lib.asr_endpointer_flush(self._handle, scratch.pcm, counts + 1, scratch.events, counts + 2))
+            found += read_events(scratch.events, counts[2], scratch.pcm)
+        return found
 
     @property
     def position_s(self) -> float:

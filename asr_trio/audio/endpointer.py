@@ -69,7 +69,10 @@ class SpeechEnd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SpeechPause(msgspec.Struct, frozen=True, kw_only=True):
-    """A quarter of a second without speech (half of `wait_end_ms` where that is less): the segment may be over."""
+    """A quarter of a second without speech (half of `wait_end_ms` where that is less): the segment may be over.
+
+    All audio up to the decision has been given out, as far as the tail margin allows: up to `end_s`.
+    """
 
     end_s: float
     decided_s: float

@@ -12,8 +12,8 @@ from asr_trio.audio.core import (
     SIMD_LEVELS,
     Quality,
     Simd,
-    check,
     ffi,
+    goes_on,
     lib,
     resampler_table,
     scratch,
@@ -107,21 +107,21 @@ class Frontend:
             data: any number of bytes; a part of a sample is kept for the next call.
 
         Returns:
-            What happened, in order.
+            What happened, in order: for every segment a SpeechStart, then SpeechAudio, SpeechPause and SpeechResume,
+            then a SpeechEnd; Dtmf anywhere.
 
         Raises:
             RuntimeError: after `flush`, or when another thread is inside.
         """
-        found: list[EndpointerEvent] = []
         view = ffi.from_buffer("unsigned char[]", data)
         used = 0
         scratch.reserve(self._output_samples)
         counts = scratch.counts
-        while used < len(data):
-            counts[0] = len(data) - used
-            counts[1] = scratch.pcm_room
-            counts[2] = scratch.event_room
-            check(
+        found: list[EndpointerEvent] = []
+        more = True
+        while more:
+            counts[0], counts[1], counts[2] = len(data) - used, scratch.pcm_room, scratch.event_room
+            more = goes_on(
                 lib.asr_frontend_process(
                     self._handle, view + used, counts, scratch.pcm, counts + 1, scratch.events, counts + 2
                 )
@@ -138,10 +138,13 @@ class Frontend:
         """
         scratch.reserve(self._output_samples)
         counts = scratch.counts
-        counts[1] = scratch.pcm_room
-        counts[2] = scratch.event_room
-        check(lib.asr_frontend_flush(self._handle, scratch.pcm, counts + 1, scratch.events, counts + 2))
-        return read_events(scratch.events, counts[2], scratch.pcm)
+        found: list[EndpointerEvent] = []
+        more = True
+        while more:
+            counts[1], counts[2] = scratch.pcm_room, scratch.event_room
+            more = goes_on(lib.asr_frontend_flush(self._handle, scratch.pcm, counts + 1, scratch.events, counts + 2))
+            found += read_events(scratch.events, counts[2], scratch.pcm)
+        return found
 
     @property
     def position_s(self) -> float:

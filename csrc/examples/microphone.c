@@ -39,11 +39,13 @@ int main(int argc, char **argv) {
     int speaking = 0;
     size_t size;
     while ((size = fread(packet, 1, sizeof packet, stdin)) > 0) {
-        for (size_t used = 0; used < size;) {
+        int status = ASR_MORE;
+        for (size_t used = 0; status == ASR_MORE;) {
             size_t taken = size - used;
             size_t samples = room;
             size_t count = ASR_MIN_EVENTS;
-            if (asr_frontend_process(frontend, packet + used, &taken, pcm, &samples, events, &count) != ASR_OK) {
+            status = asr_frontend_process(frontend, packet + used, &taken, pcm, &samples, events, &count);
+            if (status < ASR_OK) {
                 return 1;
             }
             used += taken;

@@ -142,12 +142,13 @@ int main(int argc, char **argv) {
     unsigned char packet[640];
     size_t size;
     while ((size = fread(packet, 1, sizeof packet, file)) > 0) {
-        for (size_t used = 0; used < size;) {
+        int status = ASR_MORE;
+        for (size_t used = 0; status == ASR_MORE;) {
             size_t taken = size - used;
             size_t samples = room;
             size_t count = ASR_MIN_EVENTS;
-            const int status = asr_frontend_process(frontend, packet + used, &taken, pcm, &samples, events, &count);
-            if (status != ASR_OK) {
+            status = asr_frontend_process(frontend, packet + used, &taken, pcm, &samples, events, &count);
+            if (status < ASR_OK) {
                 fprintf(stderr, "%s\n", asr_strerror(status));
                 return 1;
             }
@@ -155,10 +156,12 @@ int main(int argc, char **argv) {
             used += taken;
         }
     }
-    size_t samples = room;
-    size_t count = ASR_MIN_EVENTS;
-    asr_frontend_flush(frontend, pcm, &samples, events, &count);
-    take_events(&out, events, count, pcm);
+    for (int status = ASR_MORE; status == ASR_MORE;) {
+        size_t samples = room;
+        size_t count = ASR_MIN_EVENTS;
+        status = asr_frontend_flush(frontend, pcm, &samples, events, &count);
+        take_events(&out, events, count, pcm);
+    }
     free(pcm);
     asr_frontend_destroy(frontend);
     fclose(file);

@@ -10,7 +10,7 @@
  *   - process() takes as much input as it has room to answer, and says how much it took and gave. What comes out does
  *     not depend on how the input was split.
  *   - Positions are samples at 16 kHz in the time of the input, from its first sample; filter delays are subtracted.
- *   - Functions return ASR_OK or a negative asr_status.
+ *   - Functions return ASR_OK or a negative asr_status; those that give out events also ASR_MORE.
  *   - One object is used by one thread at a time; a second caller gets ASR_E_BUSY. Tables are read-only and shared.
  */
 #ifndef ASR_DSP_H
@@ -29,6 +29,7 @@ extern "C" {
 #define ASR_MAX_CHANNELS 32
 
 typedef enum asr_status {
+    ASR_MORE = 1, /* the output is full: call again, with what is left of the input (or nothing), for the rest */
     ASR_OK = 0,
     ASR_E_ARGUMENT = -1, /* a null pointer or a value out of range */
     ASR_E_MEMORY = -2,   /* the memory given is too small, or there is none */
@@ -170,7 +171,7 @@ typedef enum asr_event_type {
     ASR_EVENT_SPEECH_AUDIO,     /* samples start..end lie in the output at pcm_offset */
     ASR_EVENT_SPEECH_END,       /* end: of the segment, tail margin included; detail: asr_end_reason */
     ASR_EVENT_DTMF,             /* start..end: of the tone; detail: its character */
-    ASR_EVENT_SPEECH_PAUSE,     /* 250 ms without speech: the segment may be over. end: of the audio given out */
+    ASR_EVENT_SPEECH_PAUSE,     /* 250 ms or half of wait_end without speech. end: of the audio given out */
     ASR_EVENT_SPEECH_RESUME     /* it is not: speech goes on after a pause */
 } asr_event_type;
 
@@ -185,7 +186,7 @@ typedef struct asr_event {
     size_t pcm_offset;
 } asr_event;
 
-/* Room for so many events lets every call go on. */
+/* Room for so many events lets every call do something; ordinary packets never need more. */
 #define ASR_MIN_EVENTS 32
 
 typedef struct asr_endpointer asr_endpointer;
@@ -195,8 +196,10 @@ size_t asr_endpointer_size(const asr_endpointer_config *config);
 int asr_endpointer_init(void *memory, size_t size, const asr_endpointer_config *config);
 asr_endpointer *asr_endpointer_create(const asr_endpointer_config *config);
 void asr_endpointer_destroy(asr_endpointer *endpointer);
-/* Room for so many output samples lets every call go on. */
+/* Room for so many output samples lets every call do something. */
 size_t asr_endpointer_output_samples(const asr_endpointer *endpointer);
+/* For each segment: a start, then audio, pauses and resumptions, then an end. flush() ends the input; call it until it does
+ * not say ASR_MORE. */
 int asr_endpointer_process(asr_endpointer *endpointer, const int16_t *in, size_t *in_count, int16_t *pcm, size_t *pcm_count,
                            asr_event *events, size_t *event_count);
 int asr_endpointer_flush(asr_endpointer *endpointer, int16_t *pcm, size_t *pcm_count, asr_event *events, size_t *event_count);

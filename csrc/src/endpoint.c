@@ -7,7 +7,8 @@
  *           before the first of them, or before the weak frames that led to it; the ring still has that audio.
  *   SPEECH  audio is given out up to tail_margin after the newest speech frame; what follows waits in the ring. Speech
  *           goes on: all of it is given out, so a pause inside a segment is never shortened. wait_end without speech: the
- *           segment ends at tail_margin, so that the wait costs the recogniser nothing.
+ *           segment ends at tail_margin, so that the wait costs the recogniser nothing. A pause is told early, for
+ *           whoever wants to get its answer ready while wait_end runs.
  *   DONE    after the first segment, unless continuous.
  *
  * Long speech is cut: from some time before the limit on, audio is given out only up to the quietest 100 ms found so far,
@@ -40,8 +41,8 @@
 #define LOUD_FRAMES 10     /* a frame counts as loud as the loudest of so many: consonants lean on their vowels */
 #define LEVEL_SMOOTHING 0.2f
 #define BACKGROUND_FRAMES 5
-#define EVENTS_PER_FRAME 9 /* audio, resume or pause, end, start, audio; a key or two */
-#define PAUSE_TOLD_MS 250  /* longer than a stop consonant or a breath, and most of waitEnd is still to come */
+#define PAUSE_MS 250u      /* a pause that is worth telling: long enough to be no plosive, short against wait_end */
+#define EVENTS_PER_FRAME 6 /* a key, start, audio, resume, end or pause, and one to spare */
 
 typedef enum state { IDLE, SPEECH, DONE } state;
 
@@ -70,6 +71,7 @@ struct asr_endpointer {
     int64_t stepped;  /* frames decided */
 
     state state;
+    int paused; /* a pause was told, and no resume yet */
     int after_cut;
     int64_t cut;             /* position of the last cut */
     int64_t not_before;      /* the next segment cannot begin earlier */
@@ -77,19 +79,22 @@ struct asr_endpointer {
     int64_t segment_start;
     int64_t speech_end;      /* end of the newest speech frame */
     int64_t delivered;       /* audio of the segment given out so far ends here */
-    int paused;              /* a pause was told and no resumption since */
     int64_t quiet_cut;       /* the best place to cut so far, or -1 */
     float quiet_energy;
 
     asr_tone tone;
+    asr_tone_result key; /* not told yet */
+    int finished;
     float level; /* smoothed mean square */
     float background_percent;
 };
 
 typedef struct output {
     int16_t *pcm;
+    size_t pcm_room;
     size_t pcm_used;
     asr_event *events;
+    size_t event_room;
     size_t event_count;
 } output;
 
@@ -268,10 +273,10 @@ static void deliver(asr_endpointer *endpointer, output *out, int64_t end) {
 static void start_segment(asr_endpointer *endpointer, output *out, int64_t start) {
     emit(endpointer, out, ASR_EVENT_SPEECH_START, 0, start, start);
     endpointer->state = SPEECH;
+    endpointer->paused = 0;
     endpointer->after_cut = 0;
     endpointer->segment_start = start;
     endpointer->delivered = start;
-    endpointer->paused = 0;
     endpointer->quiet_cut = -1;
 }
 
@@ -403,11 +408,6 @@ static void step_idle(asr_endpointer *endpointer, output *out, int64_t frame) {
     }
 }
 
-static int64_t pause_samples(const asr_endpointer *endpointer) {
-    const uint32_t half_ms = endpointer->config.wait_end_ms / 2;
-    return samples_of_ms(half_ms < PAUSE_TOLD_MS ? half_ms : PAUSE_TOLD_MS);
-}
-
 static void step_speech(asr_endpointer *endpointer, output *out, int64_t frame) {
     const int64_t now = smaller((frame + 1) * ASR_FRAME_SAMPLES, endpointer->total);
     if (record_at(endpointer, frame)->low) {
@@ -417,14 +417,16 @@ static void step_speech(asr_endpointer *endpointer, output *out, int64_t frame) 
                                                                 : votes(endpointer, frame, RESUME_WINDOW, 0) >= RESUME_VOTES);
         if (resumed) {
             endpointer->speech_end = now;
-            if (endpointer->paused) {
-                emit(endpointer, out, ASR_EVENT_SPEECH_RESUME, 0, endpointer->segment_start, now);
-                endpointer->paused = 0;
-            }
+        }
+        if (resumed && endpointer->paused) {
+            emit(endpointer, out, ASR_EVENT_SPEECH_RESUME, 0, endpointer->segment_start, now);
+            endpointer->paused = 0;
         }
     }
     const int64_t tail = smaller(now, endpointer->speech_end + samples_of_ms(endpointer->config.tail_margin_ms));
-    if (now - endpointer->speech_end >= samples_of_ms(endpointer->config.wait_end_ms) && now > endpointer->speech_end) {
+    const int64_t silence = now - endpointer->speech_end;
+    const int64_t wait_end = samples_of_ms(endpointer->config.wait_end_ms);
+    if (silence >= wait_end && silence > 0) {
         end_segment(endpointer, out, tail, ASR_END_SILENCE);
         return;
     }
@@ -434,31 +436,60 @@ static void step_speech(asr_endpointer *endpointer, output *out, int64_t frame) 
         return;
     }
     deliver(endpointer, out, smaller(tail, limit));
-    if (!endpointer->paused && now > endpointer->speech_end && now - endpointer->speech_end >= pause_samples(endpointer)) {
-        emit(endpointer, out, ASR_EVENT_SPEECH_PAUSE, 0, endpointer->segment_start, tail);
+    if (!endpointer->paused && silence > 0 && silence >= smaller(samples_of_ms(PAUSE_MS), wait_end / 2)) {
+        emit(endpointer, out, ASR_EVENT_SPEECH_PAUSE, 0, endpointer->segment_start, endpointer->delivered);
         endpointer->paused = 1;
     }
 }
 
-/* Steps through all frames that have their probability. */
-static void step(asr_endpointer *endpointer, output *out) {
-    for (; endpointer->stepped < endpointer->frames - endpointer->lookahead; endpointer->stepped++) {
-        const int64_t frame = endpointer->stepped;
-        if (!endpointer->config.enabled) {
-            if (frame == 0) {
-                start_segment(endpointer, out, 0);
-            }
-            deliver(endpointer, out, smaller((frame + 1) * ASR_FRAME_SAMPLES, endpointer->total));
-            continue;
-        }
-        classify(endpointer, frame);
-        if (endpointer->state == IDLE) {
-            step_idle(endpointer, out, frame);
-        }
-        if (endpointer->state == SPEECH) {
-            step_speech(endpointer, out, frame);
-        }
+/* What the next step can give out must fit: what waits, and what a cut repeats. */
+static int has_room(const asr_endpointer *endpointer, const output *out) {
+    const int64_t next = (endpointer->stepped + 1) * ASR_FRAME_SAMPLES;
+    int64_t most = (int64_t)endpointer->ring_samples;
+    if (endpointer->state == IDLE) {
+        most = smaller(most, next - endpointer->not_before);
+    } else if (endpointer->state == SPEECH) {
+        most = next - endpointer->delivered;
     }
+    return out->pcm_room - out->pcm_used >= (size_t)larger(most, 0) && out->event_room - out->event_count >= EVENTS_PER_FRAME;
+}
+
+/* Where there is no room: more output once this one was taken, or a caller that offers too little. */
+static int no_room(const output *out) {
+    return out->event_count > 0 ? ASR_MORE : ASR_E_SPACE;
+}
+
+static void step_frame(asr_endpointer *endpointer, output *out, int64_t frame) {
+    if (!endpointer->config.enabled) {
+        if (frame == 0) {
+            start_segment(endpointer, out, 0);
+        }
+        deliver(endpointer, out, smaller((frame + 1) * ASR_FRAME_SAMPLES, endpointer->total));
+        return;
+    }
+    classify(endpointer, frame);
+    if (endpointer->state == IDLE) {
+        step_idle(endpointer, out, frame);
+    }
+    if (endpointer->state == SPEECH) {
+        step_speech(endpointer, out, frame);
+    }
+}
+
+/* Steps through all frames that have their probability, as far as there is room. */
+static int step(asr_endpointer *endpointer, output *out) {
+    for (; endpointer->stepped < endpointer->frames - endpointer->lookahead; endpointer->stepped++) {
+        if (!has_room(endpointer, out)) {
+            return no_room(out);
+        }
+        if (endpointer->key.key != 0) {
+            emit(endpointer, out, ASR_EVENT_DTMF, endpointer->key.key, endpointer->key.key_start * ASR_FRAME_SAMPLES,
+                 smaller(endpointer->key.key_end * ASR_FRAME_SAMPLES, endpointer->total));
+            endpointer->key.key = 0;
+        }
+        step_frame(endpointer, out, endpointer->stepped);
+    }
+    return ASR_OK;
 }
 
 /* --- frames --------------------------------------------------------------------------------------------------- */
@@ -476,14 +507,8 @@ static void measure(asr_endpointer *endpointer, const int16_t frame[ASR_FRAME_SA
     endpointer->level += LEVEL_SMOOTHING * (this->energy - endpointer->level);
 }
 
-static void emit_key(const asr_endpointer *endpointer, output *out, const asr_tone_result *found) {
-    if (found->key != 0) {
-        emit(endpointer, out, ASR_EVENT_DTMF, found->key, found->key_start * ASR_FRAME_SAMPLES, found->key_end * ASR_FRAME_SAMPLES);
-    }
-}
-
 /* A frame is complete in the ring. */
-static void frame_complete(asr_endpointer *endpointer, output *out) {
+static int frame_complete(asr_endpointer *endpointer, output *out) {
     const int64_t frame = endpointer->frames++;
     const int16_t *samples = endpointer->ring + (size_t)(frame * ASR_FRAME_SAMPLES) % endpointer->ring_samples;
     record *this = record_at(endpointer, frame);
@@ -497,25 +522,13 @@ static void frame_complete(asr_endpointer *endpointer, output *out) {
         }
     }
     if (endpointer->config.use_tone_detectors && endpointer->total == INT64_MAX) {
-        const asr_tone_result found = asr_tone_process(&endpointer->tone, samples);
-        for (int64_t i = larger(0, frame + 1 - (int64_t)found.tone_frames); i <= frame && found.tone_frames > 0; i++) {
+        endpointer->key = asr_tone_process(&endpointer->tone, samples);
+        const int64_t tones = (int64_t)endpointer->key.tone_frames;
+        for (int64_t i = larger(0, frame + 1 - tones); i <= frame && tones > 0; i++) {
             record_at(endpointer, i)->tone = 1;
         }
-        emit_key(endpointer, out, &found);
     }
-    step(endpointer, out);
-}
-
-/* What waits and the next frame can come out, and a cut repeats its overlap. */
-static int has_room(const asr_endpointer *endpointer, const output *out, size_t pcm_room, size_t event_room) {
-    const int64_t next = endpointer->received + ASR_FRAME_SAMPLES;
-    int64_t most = (int64_t)endpointer->ring_samples;
-    if (endpointer->state == IDLE) {
-        most = smaller(most, next - endpointer->not_before);
-    } else if (endpointer->state == SPEECH) {
-        most = next - endpointer->delivered + samples_of_ms(overlap_ms(&endpointer->config));
-    }
-    return pcm_room - out->pcm_used >= (size_t)most && event_room - out->event_count >= EVENTS_PER_FRAME;
+    return step(endpointer, out);
 }
 
 int asr_endpointer_process(asr_endpointer *endpointer, const int16_t *in, size_t *in_count, int16_t *pcm, size_t *pcm_count,
@@ -527,24 +540,23 @@ int asr_endpointer_process(asr_endpointer *endpointer, const int16_t *in, size_t
     if (asr_enter(&endpointer->busy) != ASR_OK) {
         return ASR_E_BUSY;
     }
-    int status = endpointer->total == INT64_MAX ? ASR_OK : ASR_E_STATE;
-    output out = {.pcm = pcm, .events = events};
+    output out = {.pcm = pcm, .pcm_room = *pcm_count, .events = events, .event_room = *event_count};
+    int status = endpointer->total == INT64_MAX ? step(endpointer, &out) : ASR_E_STATE;
     size_t used = 0;
     while (status == ASR_OK && used < *in_count) {
         const size_t place = (size_t)endpointer->received % endpointer->ring_samples;
         const size_t missing = ASR_FRAME_SAMPLES - place % ASR_FRAME_SAMPLES;
         const size_t left = *in_count - used;
-        if (left >= missing && !has_room(endpointer, &out, *pcm_count, *event_count)) {
-            status = used == 0 ? ASR_E_SPACE : ASR_OK;
-            break;
-        }
         const size_t count = left < missing ? left : missing;
         memcpy(endpointer->ring + place, in + used, count * sizeof(int16_t));
         endpointer->received += (int64_t)count;
         used += count;
         if (count == missing) {
-            frame_complete(endpointer, &out);
+            status = frame_complete(endpointer, &out);
         }
+    }
+    if (status == ASR_E_SPACE && used > 0) {
+        status = ASR_MORE; /* it was taken */
     }
     *in_count = used;
     *pcm_count = out.pcm_used;
@@ -567,7 +579,27 @@ static void finish(asr_endpointer *endpointer, output *out) {
         }
         end_segment(endpointer, out, end, ASR_END_AUDIO);
     }
+    const asr_tone_result key = asr_tone_finish(&endpointer->tone);
+    if (key.key != 0) {
+        emit(endpointer, out, ASR_EVENT_DTMF, key.key, key.key_start * ASR_FRAME_SAMPLES,
+             smaller(key.key_end * ASR_FRAME_SAMPLES, endpointer->total));
+    }
     endpointer->state = DONE;
+    endpointer->finished = 1;
+}
+
+/* Silence completes the last frame and drives the detector's look-ahead out; positions stay below `total`. */
+static int drive_out(asr_endpointer *endpointer, output *out) {
+    const int64_t whole = (endpointer->total + ASR_FRAME_SAMPLES - 1) / ASR_FRAME_SAMPLES;
+    int status = step(endpointer, out);
+    while (status == ASR_OK && endpointer->total > 0 && endpointer->frames < whole + endpointer->lookahead) {
+        const size_t place = (size_t)endpointer->received % endpointer->ring_samples;
+        const size_t missing = ASR_FRAME_SAMPLES - place % ASR_FRAME_SAMPLES;
+        memset(endpointer->ring + place, 0, missing * sizeof(int16_t));
+        endpointer->received += (int64_t)missing;
+        status = frame_complete(endpointer, out);
+    }
+    return status == ASR_OK && !has_room(endpointer, out) ? no_room(out) : status;
 }
 
 int asr_endpointer_flush(asr_endpointer *endpointer, int16_t *pcm, size_t *pcm_count, asr_event *events, size_t *event_count) {
@@ -577,24 +609,12 @@ int asr_endpointer_flush(asr_endpointer *endpointer, int16_t *pcm, size_t *pcm_c
     if (asr_enter(&endpointer->busy) != ASR_OK) {
         return ASR_E_BUSY;
     }
-    output out = {.pcm = pcm, .events = events};
-    int status = endpointer->total == INT64_MAX ? ASR_OK : ASR_E_STATE;
-    if (status == ASR_OK && !has_room(endpointer, &out, *pcm_count, *event_count)) {
-        status = ASR_E_SPACE;
-    }
-    if (status == ASR_OK) {
+    output out = {.pcm = pcm, .pcm_room = *pcm_count, .events = events, .event_room = *event_count};
+    if (endpointer->total == INT64_MAX) {
         endpointer->total = endpointer->received;
-        /* silence completes the last frame and drives the detector's look-ahead out; positions stay below `total` */
-        const int64_t whole = (endpointer->total + ASR_FRAME_SAMPLES - 1) / ASR_FRAME_SAMPLES;
-        while (endpointer->frames < whole + endpointer->lookahead && endpointer->total > 0) {
-            const size_t place = (size_t)endpointer->received % endpointer->ring_samples;
-            const size_t missing = ASR_FRAME_SAMPLES - place % ASR_FRAME_SAMPLES;
-            memset(endpointer->ring + place, 0, missing * sizeof(int16_t));
-            endpointer->received += (int64_t)missing;
-            frame_complete(endpointer, &out);
-        }
-        const asr_tone_result found = asr_tone_finish(&endpointer->tone);
-        emit_key(endpointer, &out, &found);
+    }
+    const int status = endpointer->finished ? ASR_E_STATE : drive_out(endpointer, &out);
+    if (status == ASR_OK) {
         finish(endpointer, &out);
     }
     *pcm_count = out.pcm_used;

@@ -2,6 +2,7 @@
 
 const char *asr_strerror(int status) {
     switch (status) {
+    case ASR_MORE: return "there is more output";
     case ASR_OK: return "no error";
     case ASR_E_ARGUMENT: return "an argument is null or out of range";
     case ASR_E_MEMORY: return "not enough memory";

@@ -1,7 +1,7 @@
 /* One handle from the bytes of a packet to segments of speech: decode, resample, find speech.
  *
- * Input is handled in chunks of 20 ms: each goes through all stages while it is in the cache, and the room that one chunk
- * can need in the output bounds what a call must offer. */
+ * Input is handled in chunks of 20 ms: each goes through all stages while it is in the cache. What of a chunk finds no room
+ * in the output waits, and is the first thing that the next call handles. */
 #include <stdlib.h>
 
 #include "internal.h"
@@ -17,16 +17,19 @@ struct asr_frontend {
     size_t sample_bytes;
     size_t stride;         /* bytes from a sample of the first channel to the next */
     size_t chunk_samples;  /* input samples in one chunk */
-    size_t chunk_output;   /* the most 16 kHz samples that one chunk makes, */
-    size_t flush_output;   /* and the end of the input */
+    size_t chunk_output;   /* the most 16 kHz samples that one chunk makes */
     float *decoded;        /* chunk_samples, in units of int16 */
     float *resampled;      /* chunk_output */
-    int16_t *pcm;          /* chunk_output */
+    int16_t *pcm;          /* chunk_output: */
+    size_t pcm_count;      /* so many samples of a chunk, */
+    size_t pcm_done;       /* of which the endpointer has taken so many */
+    int unfinished;        /* and it has more to tell of those */
     asr_resampler *resampler;
     asr_endpointer *endpointer;
     size_t carried;        /* bytes of a sample that has not come whole */
     unsigned char carry[MAX_SAMPLE_BYTES * ASR_MAX_CHANNELS];
-    int flushed;
+    int flushing;
+    int finished;
 };
 
 void asr_frontend_defaults(asr_frontend_config *config) {
@@ -126,7 +129,6 @@ int asr_frontend_init(void *memory, size_t size, const asr_frontend_config *conf
     if (status != ASR_OK) {
         return status;
     }
-    frontend->flush_output = (size_t)(asr_resampler_delay_s(frontend->resampler) * ASR_RATE_HZ) + 2;
     place += asr_align_up(resampler_size);
     frontend->endpointer = (asr_endpointer *)(void *)place;
     return asr_endpointer_init(place, asr_endpointer_size(&config->endpointer), &config->endpointer);
@@ -147,8 +149,7 @@ void asr_frontend_destroy(asr_frontend *frontend) {
 }
 
 size_t asr_frontend_output_samples(const asr_frontend *frontend) {
-    const size_t added = frontend->chunk_output > frontend->flush_output ? frontend->chunk_output : frontend->flush_output;
-    return asr_endpointer_output_samples(frontend->endpointer) + added;
+    return asr_endpointer_output_samples(frontend->endpointer);
 }
 
 /* --- decoding ------------------------------------------------------------------------------------------------- */
@@ -226,12 +227,6 @@ typedef struct output {
     size_t event_count;
 } output;
 
-/* What one chunk can make at most must fit: three frames begin or end in it, and the look-ahead of the flush. */
-static int has_room(const asr_frontend *frontend, const output *out) {
-    return out->pcm_room - out->pcm_used >= asr_frontend_output_samples(frontend) &&
-           out->event_room - out->event_count >= ASR_MIN_EVENTS;
-}
-
 /* Joins audio that goes on where the event before ended. */
 static void join_audio(output *out, size_t added) {
     asr_event *first = out->events + out->event_count;
@@ -248,42 +243,50 @@ static void join_audio(output *out, size_t added) {
     out->event_count += added - skipped;
 }
 
-static int find_speech(asr_frontend *frontend, size_t count, output *out) {
+/* The endpointer counts from the output that it was given; here that may be the rest of one. */
+static int status_of(int status, const output *out) {
+    return status == ASR_E_SPACE && out->event_count > 0 ? ASR_MORE : status;
+}
+
+/* Lets the endpointer take what it has not taken of the chunk. */
+static int find_speech(asr_frontend *frontend, output *out) {
+    int status = ASR_OK;
+    while (status == ASR_OK && (frontend->unfinished || frontend->pcm_done < frontend->pcm_count)) {
+        size_t taken = frontend->pcm_count - frontend->pcm_done;
+        size_t pcm_count = out->pcm_room - out->pcm_used;
+        size_t event_count = out->event_room - out->event_count;
+        status = asr_endpointer_process(frontend->endpointer, frontend->pcm + frontend->pcm_done, &taken,
+                                        out->pcm + out->pcm_used, &pcm_count, out->events + out->event_count, &event_count);
+        join_audio(out, event_count);
+        out->pcm_used += pcm_count;
+        frontend->pcm_done += taken;
+        frontend->unfinished = status != ASR_OK;
+    }
+    return status_of(status, out);
+}
+
+/* The next chunk at 16 kHz. */
+static void set_chunk(asr_frontend *frontend, size_t count) {
     for (size_t i = 0; i < count; i++) {
         frontend->pcm[i] = asr_round_i16(frontend->resampled[i]);
     }
-    size_t done = 0;
-    while (done < count) {
-        size_t taken = count - done;
-        size_t pcm_count = out->pcm_room - out->pcm_used;
-        size_t event_count = out->event_room - out->event_count;
-        const int status = asr_endpointer_process(frontend->endpointer, frontend->pcm + done, &taken, out->pcm + out->pcm_used,
-                                                  &pcm_count, out->events + out->event_count, &event_count);
-        if (status != ASR_OK) {
-            return status;
-        }
-        join_audio(out, event_count);
-        out->pcm_used += pcm_count;
-        done += taken;
-    }
-    return ASR_OK;
+    frontend->pcm_count = count;
+    frontend->pcm_done = 0;
 }
 
-static int process_chunk(asr_frontend *frontend, const unsigned char *data, size_t count, output *out) {
+static int take_chunk(asr_frontend *frontend, const unsigned char *data, size_t count) {
     decode(frontend, data, count, frontend->decoded);
     size_t made = frontend->chunk_output;
     const int status = asr_resampler_process_f32(frontend->resampler, frontend->decoded, &count, frontend->resampled, &made);
-    return status == ASR_OK ? find_speech(frontend, made, out) : status;
+    set_chunk(frontend, status == ASR_OK ? made : 0);
+    return status;
 }
 
 static int process(asr_frontend *frontend, const unsigned char *data, size_t *byte_count, output *out) {
     size_t used = 0;
-    while (used < *byte_count) {
-        if (!has_room(frontend, out)) {
-            break;
-        }
+    int status = find_speech(frontend, out);
+    while (status == ASR_OK && used < *byte_count) {
         const size_t left = *byte_count - used;
-        int status = ASR_OK;
         if (frontend->carried > 0 || left < frontend->stride) {
             const size_t missing = frontend->stride - frontend->carried;
             const size_t count = left < missing ? left : missing;
@@ -292,53 +295,40 @@ static int process(asr_frontend *frontend, const unsigned char *data, size_t *by
             used += count;
             if (frontend->carried == frontend->stride) {
                 frontend->carried = 0;
-                status = process_chunk(frontend, frontend->carry, 1, out);
+                status = take_chunk(frontend, frontend->carry, 1);
             }
         } else {
             const size_t whole = left / frontend->stride;
             const size_t count = whole < frontend->chunk_samples ? whole : frontend->chunk_samples;
-            status = process_chunk(frontend, data + used, count, out);
+            status = take_chunk(frontend, data + used, count);
             used += count * frontend->stride;
         }
-        if (status != ASR_OK) {
-            *byte_count = used;
-            return status;
-        }
+        status = status == ASR_OK ? find_speech(frontend, out) : status;
     }
-    const int stuck = used == 0 && *byte_count > 0;
     *byte_count = used;
-    return stuck ? ASR_E_SPACE : ASR_OK;
+    return status == ASR_E_SPACE && used > 0 ? ASR_MORE : status;
 }
 
-/* What the resampler still holds may be more than a chunk; there is room for all of it. */
 static int flush(asr_frontend *frontend, output *out) {
-    if (!has_room(frontend, out)) {
-        return ASR_E_SPACE;
-    }
-    int status = ASR_OK;
-    for (;;) {
+    int status = find_speech(frontend, out);
+    while (status == ASR_OK) {
         size_t made = frontend->chunk_output;
         status = asr_resampler_flush_f32(frontend->resampler, frontend->resampled, &made);
         if (status != ASR_OK || made == 0) {
             break;
         }
-        status = find_speech(frontend, made, out);
-        if (status != ASR_OK) {
-            break;
-        }
+        set_chunk(frontend, made);
+        status = find_speech(frontend, out);
     }
     if (status == ASR_OK) {
         size_t pcm_count = out->pcm_room - out->pcm_used;
         size_t event_count = out->event_room - out->event_count;
         status = asr_endpointer_flush(frontend->endpointer, out->pcm + out->pcm_used, &pcm_count,
                                       out->events + out->event_count, &event_count);
-        if (status == ASR_OK) {
-            join_audio(out, event_count);
-            out->pcm_used += pcm_count;
-            frontend->flushed = 1;
-        }
+        join_audio(out, event_count);
+        out->pcm_used += pcm_count;
     }
-    return status;
+    return status_of(status, out);
 }
 
 int asr_frontend_process(asr_frontend *frontend, const void *data, size_t *byte_count, int16_t *pcm, size_t *pcm_count,
@@ -351,7 +341,7 @@ int asr_frontend_process(asr_frontend *frontend, const void *data, size_t *byte_
         return ASR_E_BUSY;
     }
     output out = {.pcm = pcm, .pcm_room = *pcm_count, .events = events, .event_room = *event_count};
-    const int status = frontend->flushed ? ASR_E_STATE : process(frontend, data, byte_count, &out);
+    const int status = frontend->flushing ? ASR_E_STATE : process(frontend, data, byte_count, &out);
     *pcm_count = out.pcm_used;
     *event_count = out.event_count;
     asr_leave(&frontend->busy);
@@ -366,7 +356,9 @@ int asr_frontend_flush(asr_frontend *frontend, int16_t *pcm, size_t *pcm_count, 
         return ASR_E_BUSY;
     }
     output out = {.pcm = pcm, .pcm_room = *pcm_count, .events = events, .event_room = *event_count};
-    const int status = frontend->flushed ? ASR_E_STATE : flush(frontend, &out);
+    const int status = frontend->finished ? ASR_E_STATE : flush(frontend, &out);
+    frontend->flushing = 1;
+    frontend->finished = status == ASR_OK || frontend->finished;
     *pcm_count = out.pcm_used;
     *event_count = out.event_count;
     asr_leave(&frontend->busy);

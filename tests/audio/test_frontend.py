@@ -134,6 +134,15 @@ def test_a_short_wait_tells_a_pause_after_half_of_it():
     assert end.decided_s - pause.decided_s == pytest.approx(0.1, abs=0.011)
 
 
+@pytest.mark.parametrize("tail_margin_ms", [100, 400])
+def test_audio_up_to_the_pause_is_given_out_before_it(tail_margin_ms):
+    frontend = Frontend(PCM_16K, EndpointerSettings(tail_margin_ms=tail_margin_ms))
+    events = frontend.process(pcm16(sentence()))
+    (pause,) = (index for index, event in enumerate(events) if isinstance(event, SpeechPause))
+    given_s = sum(len(event.pcm) for event in events[:pause] if isinstance(event, SpeechAudio)) / 32_000
+    assert events[0].start_s + given_s == pytest.approx(events[pause].end_s)
+
+
 def test_end_of_audio_inside_speech_ends_the_segment():
     marks, _ = listen(pcm16(sentence(trail_s=0.0)))
     assert marks[-1].reason == "audio_ended"
