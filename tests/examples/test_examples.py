@@ -17,7 +17,15 @@ from tests.live import LiveServer
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
-TESTED = {"recognize_file.py", "dictation.py", "ivr_turn.py", "microphone.py", "recognize_file.mjs"}
+TESTED = {
+    "recognize_file.py",
+    "dictation.py",
+    "ivr_turn.py",
+    "microphone.py",
+    "recognize_file.mjs",
+    "home_assistant.py",
+    "asterisk_eagi.py",
+}
 DEADLINE_S = 90
 
 pytestmark = pytest.mark.slow
