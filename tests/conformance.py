@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 
 from asr_trio.protocol import headers
-from asr_trio.protocol.messages import Method, Result, ResultStatus, SessionStatus
-from asr_trio.protocol.parameters import PARAMETERS, Support, format_value
-from asr_trio.session.session import METHODS
+from asr_trio.protocol.messages import METHODS, Method, Result, ResultStatus, SessionStatus
+from asr_trio.protocol.parameters import RecognitionParameters, format_value
+from asr_trio.protocol.registry import PARAMETERS, Support
 from asr_trio.session.states import ANSWERS, MESSAGE_TYPES, TRANSITIONS, Answer, Phase, State
 
 ROOT = Path(__file__).parents[1]
@@ -292,7 +292,7 @@ def parameter_rows() -> list[tuple[str, ...]]:
         span = (
             "" if parameter.kind in {"bool", "text", "hints"} else f"{parameter.minimum:g} to {parameter.maximum:.15g}"
         )
-        default = format_value(parameter.default) if parameter.default is not None else ""
+        default = format_value(getattr(RecognitionParameters(), parameter.field)) if parameter.field else ""
         rows.append(
             (
                 "<br>".join(f"`{name}`" for name in parameter.names),

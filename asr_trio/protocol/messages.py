@@ -7,7 +7,7 @@ Nothing here knows bytes: `parser` and `writer` turn these into frames and back.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -147,6 +147,20 @@ ClientMessage: TypeAlias = (
     | ReleaseSession
     | InterpretText
 )
+
+METHODS: Final[dict[type[ClientMessage], Method]] = {
+    CreateSession: Method.CREATE_SESSION,
+    SetParameters: Method.SET_PARAMETERS,
+    GetParameters: Method.GET_PARAMETERS,
+    DefineGrammar: Method.DEFINE_GRAMMAR,
+    StartRecognition: Method.START_RECOGNITION,
+    StartInputTimers: Method.START_INPUT_TIMERS,
+    SendAudio: Method.SEND_AUDIO,
+    CancelRecognition: Method.CANCEL_RECOGNITION,
+    ReleaseSession: Method.RELEASE_SESSION,
+    InterpretText: Method.INTERPRET_TEXT,
+}
+"""The name of each kind of message."""
 
 # --- server to client -------------------------------------------------------------------------------------------
 

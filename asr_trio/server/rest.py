@@ -21,7 +21,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from asr_trio.protocol.messages import ResultStatus
-from asr_trio.protocol.parameters import REGISTRY, RecognitionParameters, update
+from asr_trio.protocol.parameters import RecognitionParameters, update
+from asr_trio.protocol.registry import REGISTRY
 from asr_trio.protocol.results import JSON_TYPE, XML_TYPE, wants_xml
 from asr_trio.server.dialogue import ClientGoneError, Dialogue, Document, RefusedError
 from asr_trio.server.handshake import HandshakeError

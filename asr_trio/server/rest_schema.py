@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from asr_trio import __version__
 from asr_trio.protocol.messages import ResultStatus
-from asr_trio.protocol.parameters import PARAMETERS, Kind, Parameter, RecognitionParameters, Support
+from asr_trio.protocol.parameters import RecognitionParameters
+from asr_trio.protocol.registry import PARAMETERS, Kind, Parameter, Support
 
 PREFIX: Final = "/asr-server/rest"
 

@@ -22,6 +22,7 @@ from asr_trio.errors import (
     RemoteProtocolError,
 )
 from asr_trio.protocol.messages import (
+    METHODS,
     CancelRecognition,
     ClientMessage,
     CreateSession,
@@ -30,8 +31,6 @@ from asr_trio.protocol.messages import (
     InterpretText,
     Method,
     ReleaseSession,
-    Response,
-    Result,
     ResultStatus,
     SendAudio,
     ServerMessage,
@@ -41,6 +40,7 @@ from asr_trio.protocol.messages import (
     StartRecognition,
 )
 from asr_trio.protocol.parameters import INVALID_VALUE, UNSUPPORTED, RecognitionParameters, describe, update
+from asr_trio.session.answers import Answers
 from asr_trio.session.events import (
     Close,
     Effect,
@@ -70,19 +70,6 @@ CLOSE_GOING_AWAY: Final = 1001
 TIMEOUT_REASON: Final = "Session timeout."
 """The Java client takes a reason that contains ``timeout.`` for an expired session and any other for a failure."""
 SHUTDOWN_REASON: Final = "The server is shutting down."
-
-METHODS: Final[dict[type[ClientMessage], Method]] = {
-    CreateSession: Method.CREATE_SESSION,
-    SetParameters: Method.SET_PARAMETERS,
-    GetParameters: Method.GET_PARAMETERS,
-    DefineGrammar: Method.DEFINE_GRAMMAR,
-    StartRecognition: Method.START_RECOGNITION,
-    StartInputTimers: Method.START_INPUT_TIMERS,
-    SendAudio: Method.SEND_AUDIO,
-    CancelRecognition: Method.CANCEL_RECOGNITION,
-    ReleaseSession: Method.RELEASE_SESSION,
-    InterpretText: Method.INTERPRET_TEXT,
-}
 
 
 class _Opening:
@@ -131,6 +118,7 @@ class Session:
     ) -> None:
         self._limits = limits
         self._handle = handle
+        self._answers = Answers(handle, lambda: self.status)
         self._defaults = parameters or RecognitionParameters()
         self._admit = admit
         self._idle_state = State.NO_SESSION
@@ -198,24 +186,24 @@ class Session:
             case Answer.DROP:
                 return []
             case Answer.ACKNOWLEDGE:
-                return [self._success(method)]
+                return [self._answers.success(method)]
             case Answer.REFUSE_MILDLY:
-                return [self._respond(method, Result.INVALID_ACTION, message="Nothing to do in this state")]
+                return [self._answers.nothing_to_do(method)]
             case Answer.REFUSE:
                 error = InvalidStateError(f"{method} is not possible while the session is {self._state_words()}")
-                return [self._failure(method, error)]
+                return [self._answers.failure(method, error)]
             case Answer.ACCEPT:
                 try:
                     return self._accept(message, now_s)
                 except AsrError as error:
-                    return [self._failure(method, error)]
+                    return [self._answers.failure(method, error)]
 
     def malformed(self, error: RemoteProtocolError, now_s: float) -> list[Effect]:
         """Take something that was no message; it costs nothing else."""
         if self.closed:
             return []
         self._touch(now_s)
-        return [self._failure(error.method, error)]
+        return [self._answers.failure(error.method, error)]
 
     def _accept(self, message: ClientMessage, now_s: float) -> list[Effect]:
         match message:
@@ -223,10 +211,10 @@ class Session:
                 return self._create(message, now_s)
             case SetParameters():
                 self.parameters, refused = self._updated(message.parameters)
-                return [self._success(Method.SET_PARAMETERS, parameters=refused)]
+                return [self._answers.success(Method.SET_PARAMETERS, parameters=refused)]
             case GetParameters():
                 values = describe(self.parameters, message.names)
-                return [self._success(Method.GET_PARAMETERS, parameters=values)]
+                return [self._answers.success(Method.GET_PARAMETERS, parameters=values)]
             case DefineGrammar():
                 return self._define_grammar(message)
             case StartRecognition():
@@ -237,16 +225,16 @@ class Session:
                 return [Interpret(text=message.text, sources=sources, parameters=self.parameters)]
             case StartInputTimers():
                 self._running().start_input_timers(now_s)
-                return [self._success(Method.START_INPUT_TIMERS)]
+                return [self._answers.success(Method.START_INPUT_TIMERS)]
             case SendAudio():
                 # Some clients begin with an empty packet, whose type says nothing about the audio.
                 return [self._running().push(message)] if message.audio or message.last_packet else []
             case CancelRecognition():
                 stop = self._stop_recognition(now_s)
-                return [*stop, self._success(Method.CANCEL_RECOGNITION), *self._close_if_draining()]
+                return [*stop, self._answers.success(Method.CANCEL_RECOGNITION), *self._close_if_draining()]
             case ReleaseSession():
                 stop = self._stop_recognition(now_s)
-                return [*stop, self._success(Method.RELEASE_SESSION), *self._close(CLOSE_NORMAL, "")]
+                return [*stop, self._answers.success(Method.RELEASE_SESSION), *self._close(CLOSE_NORMAL, "")]
             case _:
                 assert_never(message)
 
@@ -263,7 +251,7 @@ class Session:
         self.parameters, _ = update(self._defaults, wishes)
         self._touch(now_s)
         expires_ms = round(self._limits.session_expiry_s * 1000)
-        return [self._success(Method.CREATE_SESSION, expires_ms=expires_ms)]
+        return [self._answers.success(Method.CREATE_SESSION, expires_ms=expires_ms)]
 
     def _define_grammar(self, message: DefineGrammar) -> list[Effect]:
         sources = self._sources(message)
@@ -326,7 +314,7 @@ class Session:
             case DefineGrammar(), LanguageModelsPrepared():
                 name = request.content_id
                 self._grammars[name] = PreparedSource(prepared=event.prepared, lm=SESSION_SCHEME + name)
-                effects = [self._success(Method.DEFINE_GRAMMAR)]
+                effects = [self._answers.success(Method.DEFINE_GRAMMAR)]
             case InterpretText(), TextInterpreted():
                 result = interpretation_result(
                     event.alternatives,
@@ -335,12 +323,12 @@ class Session:
                     handle=self._handle,
                     language=event.language,
                 )
-                effects = [self._success(Method.INTERPRET_TEXT), Send(message=result)]
+                effects = [self._answers.success(Method.INTERPRET_TEXT), Send(message=result)]
             case _Opening(), RecognitionOpened():
                 return self._opened(request, event, now_s)
             case _, RequestFailed():
                 message = request.message if isinstance(request, _Opening) else request
-                effects = [self._failure(METHODS[type(message)], event.error)]
+                effects = [self._answers.failure(METHODS[type(message)], event.error)]
             case _:
                 self._mismatch(request, event)
         return [*effects, *self._close_if_draining()]
@@ -355,7 +343,7 @@ class Session:
             language=event.language,
             now_s=now_s,
         )
-        return [self._success(Method.START_RECOGNITION, parameters=opening.echoes, message=opening.note)]
+        return [self._answers.success(Method.START_RECOGNITION, parameters=opening.echoes, message=opening.note)]
 
     def _mismatch(self, request: _Request, event: RequestEvent) -> NoReturn:
         raise LocalProtocolError(f"{type(event).__name__} is no answer to {type(request).__name__}")
@@ -446,32 +434,5 @@ class Session:
         self._grammars.clear()
         return [Close(code=code, reason=reason)]
 
-    # --- answers ------------------------------------------------------------------------------------------------
-
     def _state_words(self) -> str:
         return {State.NO_SESSION: "not created", State.IDLE: "idle"}.get(self.state, self.state.name.lower())
-
-    def _success(
-        self,
-        method: Method,
-        *,
-        parameters: dict[str, str] | None = None,
-        expires_ms: int | None = None,
-        message: str | None = None,
-    ) -> Send:
-        return self._respond(
-            method, Result.SUCCESS, parameters=parameters or {}, expires_ms=expires_ms, message=message
-        )
-
-    def _failure(self, method: str, error: AsrError) -> Send:
-        return self._respond(method, Result(error.result), error_code=error.code, message=error.wire_message)
-
-    def _respond(self, method: str, result: Result, **fields: object) -> Send:
-        response = Response(
-            handle=self._handle,
-            method=method,
-            result=result,
-            session_status=self.status,
-            **fields,  # type: ignore[arg-type]
-        )
-        return Send(message=response)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from asr_trio.protocol.messages import Method, Response, Result, ResultStatus, SessionStatus
-from asr_trio.protocol.parameters import REGISTRY
+from asr_trio.protocol.registry import REGISTRY
 from asr_trio.protocol.results import Alternative, Interpretation, SegmentResult, Word
 
 TRAPS = st.sampled_from(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from asr_trio.protocol.messages import METHODS
 from asr_trio.protocol.parser import parse_client_message
-from asr_trio.session.session import METHODS
 
 CLIENTS = ("python", "java", "cpp", "dotnet", "dotnet_lf", "kotlin")
 

@@ -10,19 +10,16 @@ from hypothesis import strategies as st
 from asr_trio.errors import ConfigError
 from asr_trio.protocol.parameters import (
     INVALID_VALUE,
-    PARAMETERS,
-    REGISTRY,
     UNKNOWN_PARAMETER,
     UNSUPPORTED,
-    Kind,
     RecognitionParameters,
-    Support,
     describe,
     format_value,
     from_settings,
     parse_bool,
     update,
 )
+from asr_trio.protocol.registry import PARAMETERS, REGISTRY, Kind, Support
 
 DEFAULTS = RecognitionParameters()
 

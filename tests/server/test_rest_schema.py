@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from asr_trio.protocol.parameters import PARAMETERS, RecognitionParameters, Support, update
+from asr_trio.protocol.parameters import RecognitionParameters, update
+from asr_trio.protocol.registry import PARAMETERS, Support
 from asr_trio.server.rest_schema import openapi
 from tests.live import LiveServer
 

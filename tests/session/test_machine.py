@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from asr_trio.config import LimitSettings
 from asr_trio.errors import GrammarError, RemoteProtocolError, WorkerDiedError
 from asr_trio.protocol.messages import (
+    METHODS,
     CancelRecognition,
     CreateSession,
     DefineGrammar,
@@ -27,7 +28,7 @@ from asr_trio.protocol.messages import (
     StartOfSpeech,
     StartRecognition,
 )
-from asr_trio.protocol.parameters import REGISTRY
+from asr_trio.protocol.registry import REGISTRY
 from asr_trio.protocol.results import decode_result
 from asr_trio.protocol.writer import serialize
 from asr_trio.session.events import (
@@ -50,7 +51,7 @@ from asr_trio.session.events import (
     StopRecognition,
     TextInterpreted,
 )
-from asr_trio.session.session import METHODS, Session
+from asr_trio.session.session import Session
 from tests.protocol.clients import check_all
 from tests.protocol.strategies import ALTERNATIVES, TEXTS, TIMES
 

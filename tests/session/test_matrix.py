@@ -6,6 +6,7 @@ import pytest
 
 from asr_trio.errors import RemoteProtocolError
 from asr_trio.protocol.messages import (
+    METHODS,
     CancelRecognition,
     CreateSession,
     DefineGrammar,
@@ -31,7 +32,6 @@ from asr_trio.session.events import (
     StopRecognition,
     TextInterpreted,
 )
-from asr_trio.session.session import METHODS
 from asr_trio.session.states import ANSWERS, MESSAGE_TYPES, State
 from tests.session.driver import FREE, Driver, alternative, closes, messages, response, stops
 
