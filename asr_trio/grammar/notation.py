@@ -190,8 +190,8 @@ class ExpansionReader:
 
     def _attach_language(self, items: list[Expansion], language: str, at: int) -> None:
         last = items[-1] if items else None
-        if isinstance(last, Repeat) and (last.low, last.high) == (0, 1) and isinstance(last.item, Choice | Sequence):
-            items[-1] = msgspec.structs.replace(last, item=msgspec.structs.replace(last.item, language=language))
+        if isinstance(last, Repeat) and (last.low, last.high, last.probability) == (0, 1, None):  # [ … ]!en-US
+            items[-1] = msgspec.structs.replace(last, item=Sequence(last.at, (last.item,), language))
         elif isinstance(last, Token | Reference | Sequence | Choice):
             items[-1] = msgspec.structs.replace(last, language=language)
         else:

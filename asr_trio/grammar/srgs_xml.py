@@ -214,7 +214,9 @@ class _Reader:
             if kind == "":
                 continue
             if kind != "item":
-                raise self._error(child, f"<{kind}> cannot stand in <one-of>", "put it into an <item>")
+                self._without_item(child, kind, items)
+                weights += [1.0] * (len(items) - len(weights))
+                continue
             items.append(self._item(child))
             weight = child.get("weight")
             weighted |= weight is not None
@@ -224,6 +226,20 @@ class _Reader:
         if (element.text and element.text.strip()) or any(child.tail and child.tail.strip() for child in element):
             raise self._error(element, "words stand in <one-of> outside of an <item>", "put them into an <item>")
         return Choice(self._at(element), tuple(items), tuple(weights) if weighted else (), language)
+
+    def _without_item(self, element: etree._Element, kind: str, items: list[Expansion]) -> None:
+        """Take what stands in a <one-of> without its <item>, where it is plain what its author wants.
+
+        A reference or token is an alternative of its own; a tag belongs to the alternative before it.
+        """
+        child = self._child(element)
+        if isinstance(child, Tag) and items:
+            items[-1] = Sequence(items[-1].at, (items[-1], child))
+        elif isinstance(child, Reference | Special | Token):
+            items.append(child)
+        else:
+            raise self._error(element, f"<{kind}> cannot stand in <one-of>", "put it into an <item>")
+        self._grammar.warnings.append(f"<{kind}> stands in <one-of> without an <item> (line {element.sourceline})")
 
     def _reference(self, element: etree._Element, language: str) -> Expansion:
         special, uri = element.get("special"), element.get("uri")

@@ -53,6 +53,7 @@ def bare(node):
         ("$b $NULL $VOID $GARBAGE", ["$#b", "$NULL", "$VOID", "$GARBAGE"]),
         ("$<http://x/y.gram#z> $<rel.gram>~<application/srgs>", ["$http://x/y.gram#z", "$rel.gram#"]),
         ("$b!fr", "$#b!fr"),
+        ("[thanks]!en-US", (["thanks", "!en-US"], 0, 1)),
         ("()", []),
         ("o'clock 3.5 café 東京", ["o'clock", "3.5", "café", "東京"]),
     ],
@@ -98,6 +99,7 @@ def test_jsgf_expansions(text, wanted):
         ("<ruleref special='GARBAGE'/>", "$GARBAGE"),
         ("<!-- no --><example>a</example>a<?pi x?> b", ["a", "b"]),
         ("<item/>", []),
+        ("<one-of><item>a</item><tag>t</tag><ruleref uri='#b'/></one-of>", {"of": [["a", {"t"}], "$#b"]}),
         ("", []),
     ],
 )
