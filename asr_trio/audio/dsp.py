@@ -23,7 +23,6 @@ from asr_trio.audio.core import (
     VadMode,
     check,
     ffi,
-    goes_on,
     lib,
     resampler_table,
     scratch,
@@ -38,8 +37,9 @@ from asr_trio.audio.endpointer import (
     SpeechPause,
     SpeechResume,
     SpeechStart,
+    drive,
+    drive_out,
     fill_config,
-    read_events,
 )
 from asr_trio.audio.frontend import Frontend
 
@@ -330,34 +330,13 @@ class Endpointer:
     def process(self, samples: NDArray[np.int16]) -> list[EndpointerEvent]:
         """Take the next samples of the stream and return what happened, in order."""
         samples = np.ascontiguousarray(samples, np.int16)
-        pointer = ffi.from_buffer(_INT16, samples)
-        used = 0
         scratch.reserve(self._output_samples)
-        counts = scratch.counts
-        found: list[EndpointerEvent] = []
-        more = True
-        while more:
-            counts[0], counts[1], counts[2] = len(samples) - used, scratch.pcm_room, scratch.event_room
-            more = goes_on(
-                lib.asr_endpointer_process(
-                    self._handle, pointer + used, counts, scratch.pcm, counts + 1, scratch.events, counts + 2
-                )
-            )
-            used += counts[0]
-            found += read_events(scratch.events, counts[2], scratch.pcm)
-        return found
+        return drive(lib.asr_endpointer_process, self._handle, ffi.from_buffer(_INT16, samples), len(samples))
 
     def flush(self) -> list[EndpointerEvent]:
         """End the stream: a running segment ends."""
         scratch.reserve(self._output_samples)
-        counts = scratch.counts
-        found: list[EndpointerEvent] = []
-        more = True
-        while more:
-            counts[1], counts[2] = scratch.pcm_room, scratch.event_room
-            more = goes_on(lib.asr_endpointer_flush(self._handle, scratch.pcm, counts + 1, scratch.events, counts + 2))
-            found += read_events(scratch.events, counts[2], scratch.pcm)
-        return found
+        return drive_out(lib.asr_endpointer_flush, self._handle)
 
     @property
     def position_s(self) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from asr_trio.audio.core import SAMPLE_RATE_HZ, VAD_MODES, VadMode, ffi, lib
+from asr_trio.audio.core import SAMPLE_RATE_HZ, VAD_MODES, VadMode, ffi, goes_on, lib, scratch
 
 _LONGEST_MS: Final = 60_000
 """The C core keeps the audio of every margin in memory; longer ones are cut to this."""
@@ -122,9 +123,42 @@ def _bounded_ms(value_ms: int) -> int:
     return min(max(value_ms, 0), _LONGEST_MS)
 
 
-def read_events(events: Any, count: int, pcm: Any) -> list[EndpointerEvent]:
-    """Return the first `count` of an array of ``asr_event`` whose audio lies in `pcm`."""
-    return [_read_event(events[index], pcm) for index in range(count)]
+def drive(process: Callable[..., int], handle: Any, data: Any, count: int) -> list[EndpointerEvent]:
+    """Have a front end or endpointer take all of `data` (a pointer to `count` units) and return what it tells.
+
+    Raises:
+        RuntimeError: the object is in use by another thread, or was flushed.
+    """
+    found: list[EndpointerEvent] = []
+    counts = scratch.counts
+    used = 0
+    more = True
+    while more:
+        counts[0], counts[1], counts[2] = count - used, scratch.pcm_room, scratch.event_room
+        more = goes_on(process(handle, data + used, counts, scratch.pcm, counts + 1, scratch.events, counts + 2))
+        used += counts[0]
+        found += _read_events(counts[2])
+    return found
+
+
+def drive_out(flush: Callable[..., int], handle: Any) -> list[EndpointerEvent]:
+    """End the input of a front end or endpointer and return what it still tells.
+
+    Raises:
+        RuntimeError: the object is in use by another thread, or was flushed.
+    """
+    found: list[EndpointerEvent] = []
+    counts = scratch.counts
+    more = True
+    while more:
+        counts[1], counts[2] = scratch.pcm_room, scratch.event_room
+        more = goes_on(flush(handle, scratch.pcm, counts + 1, scratch.events, counts + 2))
+        found += _read_events(counts[2])
+    return found
+
+
+def _read_events(count: int) -> list[EndpointerEvent]:
+    return [_read_event(scratch.events[index], scratch.pcm) for index in range(count)]
 
 
 def _read_event(event: Any, pcm: Any) -> EndpointerEvent:

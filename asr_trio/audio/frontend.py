@@ -13,7 +13,6 @@ from asr_trio.audio.core import (
     Quality,
     Simd,
     ffi,
-    goes_on,
     lib,
     resampler_table,
     scratch,
@@ -27,8 +26,9 @@ from asr_trio.audio.endpointer import (
     SpeechPause,
     SpeechResume,
     SpeechStart,
+    drive,
+    drive_out,
     fill_config,
-    read_events,
 )
 from asr_trio.errors import AudioFormatError
 
@@ -113,22 +113,8 @@ class Frontend:
         Raises:
             RuntimeError: after `flush`, or when another thread is inside.
         """
-        view = ffi.from_buffer("unsigned char[]", data)
-        used = 0
         scratch.reserve(self._output_samples)
-        counts = scratch.counts
-        found: list[EndpointerEvent] = []
-        more = True
-        while more:
-            counts[0], counts[1], counts[2] = len(data) - used, scratch.pcm_room, scratch.event_room
-            more = goes_on(
-                lib.asr_frontend_process(
-                    self._handle, view + used, counts, scratch.pcm, counts + 1, scratch.events, counts + 2
-                )
-            )
-            used += counts[0]
-            found += read_events(scratch.events, counts[2], scratch.pcm)
-        return found
+        return drive(lib.asr_frontend_process, self._handle, ffi.from_buffer("unsigned char[]", data), len(data))
 
     def flush(self) -> list[EndpointerEvent]:
         """End the stream: what is still inside comes out, and a running segment ends.
@@ -137,14 +123,7 @@ class Frontend:
             RuntimeError: after an earlier `flush`, or when another thread is inside.
         """
         scratch.reserve(self._output_samples)
-        counts = scratch.counts
-        found: list[EndpointerEvent] = []
-        more = True
-        while more:
-            counts[1], counts[2] = scratch.pcm_room, scratch.event_room
-            more = goes_on(lib.asr_frontend_flush(self._handle, scratch.pcm, counts + 1, scratch.events, counts + 2))
-            found += read_events(scratch.events, counts[2], scratch.pcm)
-        return found
+        return drive_out(lib.asr_frontend_flush, self._handle)
 
     @property
     def position_s(self) -> float:
