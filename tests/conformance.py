@@ -193,6 +193,18 @@ STATUSES = {
     ),
 }
 CODES = {
+    "ERROR_BUSY": (
+        "No decoding capacity is left, or the server ends",
+        "e2e/test_faults_inside.py::test_capacity_is_refused_at_once_and_comes_back",
+    ),
+    "ERR_ARG_INVALID": (
+        "No acoustic model for the language that a grammar names",
+        "recognizer/test_models.py::test_language_without_a_model_tells_which_there_are",
+    ),
+    "ERR_BUFFER_OVERFLOW": (
+        "More audio than one recognition may have",
+        "e2e/test_parameters.py::test_audio_of_one_recognition_is_bounded_and_the_session_goes_on",
+    ),
     "ERR_INVALID_STATE": ("Not in this state", MATRIX),
     "ERR_INVALID_ARGUMENT": (
         "Malformed message; audio that cannot be decoded",

@@ -134,3 +134,13 @@ async def test_tags_stand_in_the_log():
             assert isinstance(events[-1], FinalResult)
     (line,) = [line for line in lines if line["event"] == "recognition"]
     assert (line["tag"], line["account"], line["status"]) == ("call 7", "shop", "NO_SPEECH")
+
+
+async def test_audio_of_one_recognition_is_bounded_and_the_session_goes_on():
+    async with running(limits={"audio_total_s": 1.0}) as server, server.connect() as session:
+        long = session.recognize(bytes(3 * 32_000), lm=SLM, content_type="audio/raw")
+        (failed,) = results(await events_of(long))
+        assert (failed.result_status, failed.error_code) == (ResultStatus.FAILURE, "ERR_BUFFER_OVERFLOW")
+        short = session.recognize(bytes(16_000), lm=SLM, content_type="audio/raw")
+        (silent,) = results(await events_of(short))
+        assert silent.result_status is ResultStatus.NO_SPEECH
