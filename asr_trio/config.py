@@ -186,6 +186,16 @@ class TlsSettings(Section):
     key: Path | None = None
 
 
+class RecordSettings(Section):
+    """Recording of whole sessions for bug reports (``asr-trio replay``), speech included. Off without folder."""
+
+    folder: Path | None = None
+    session_bytes: PositiveInt = 64 * 1024 * 1024
+    """A longer recording is cut; half an hour of 16 kHz audio fits."""
+    total_bytes: PositiveInt = 1024 * 1024 * 1024
+    """All recordings of one run of the server; then no more are made."""
+
+
 class LogSettings(Section):
     """Logging."""
 
@@ -216,6 +226,7 @@ class Settings(BaseSettings):
     tls: TlsSettings = TlsSettings()
     console: ConsoleSettings = ConsoleSettings()
     rest: RestSettings = RestSettings()
+    record: RecordSettings = RecordSettings()
     log: LogSettings = LogSettings()
     parameters: dict[str, str] = {}
     """Defaults of recognition parameters by wire name (``endpointer.waitEnd = "800"``)."""

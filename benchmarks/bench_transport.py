@@ -123,7 +123,7 @@ async def _stream(url: str, start_s: float, stop_s: float, *, recognise: bool) -
         if recognise:
             session = await stack.enter_async_context(connect(url))
             await session.request(begin)
-            websocket = session._websocket
+            websocket = session._line._websocket
         else:
             websocket = await stack.enter_async_context(trio_websocket.open_websocket_url(url, disconnect_timeout=1))
         while (due_s := start_s + sent * PACKET_S) < stop_s:

@@ -19,6 +19,7 @@ from asr_trio.errors import AsrError
 COMMANDS: Final = {
     "serve": ("asr_trio.cli.serve:serve", "Serve the recognition protocol."),
     "transcribe": ("asr_trio.cli.transcribe:transcribe", "Recognise audio files."),
+    "replay": ("asr_trio.cli.replay:replay_file", "Play a recorded session again and compare."),
     "listen": ("asr_trio.cli.listen:listen", "Recognise the microphone."),
     "demo": ("asr_trio.cli.demo:demo", "Start a server and stream a real recording through it at live pace."),
     "doctor": ("asr_trio.cli.doctor:doctor", "Say what is wrong with this machine, and how to mend it."),

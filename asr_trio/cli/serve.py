@@ -21,19 +21,27 @@ def serve(
     http_port: Annotated[int | None, Parameter(help="Port of health, metrics, console and REST.")] = None,
     configuration: Annotated[Path | None, Parameter(name=["--config", "-c"], help="A TOML file.")] = None,
     log_level: str | None = None,
+    record: Annotated[Path | None, Parameter(help="Record whole sessions into this folder, for bug reports.")] = None,
 ) -> int:
     """Serve the recognition protocol until SIGTERM or Ctrl-C.
 
     Prints one line with the addresses when it is ready. SIGTERM drains: running recognitions finish first.
     """
-    settings = config.load(configuration, **_overrides(host=host, port=port, http_port=http_port, log_level=log_level))
+    chosen = _overrides(host=host, port=port, http_port=http_port, log_level=log_level, record=record)
+    settings = config.load(configuration, **chosen)
     trio.run(_serve, settings)
     return 0
 
 
-def _overrides(*, host: str | None, port: int | None, http_port: int | None, log_level: str | None) -> dict[str, Any]:
+def _overrides(
+    *, host: str | None, port: int | None, http_port: int | None, log_level: str | None, record: Path | None
+) -> dict[str, Any]:
     server = {"host": host, "http_host": host, "port": port, "http_port": http_port}
-    sections: dict[str, dict[str, Any]] = {"server": server, "log": {"level": log_level}}
+    sections: dict[str, dict[str, Any]] = {
+        "server": server,
+        "log": {"level": log_level},
+        "record": {"folder": record},
+    }
     chosen = {name: {key: value for key, value in keys.items() if value is not None} for name, keys in sections.items()}
     return {name: keys for name, keys in chosen.items() if keys}
 

@@ -13,6 +13,7 @@ import trio
 import trio_websocket
 
 from asr_trio.client.errors import ConnectionFailedError
+from asr_trio.client.line import Line
 from asr_trio.client.session import Session
 from asr_trio.errors import AsrError
 from asr_trio.protocol.messages import CreateSession
@@ -51,11 +52,42 @@ async def connect(
         ConnectionFailedError: no connection came about.
         RequestRefusedError: the server did not create a session.
     """
+    create = CreateSession(user_agent=user_agent, channel_identifier=channel_identifier, logging_tag=logging_tag)
+    opened = open_websocket(url, user=user, password=password, tls=tls, connect_timeout_s=connect_timeout_s)
+    with _plain_exceptions():
+        async with opened as line, trio.open_nursery() as nursery:
+            session = Session(line, nursery)
+            nursery.start_soon(session.receive)
+            try:
+                with _deadline(connect_timeout_s):
+                    await session.request(create)
+                    if parameters:
+                        await session.set_parameters(parameters)
+                yield session
+            finally:
+                with trio.CancelScope(shield=True), trio.move_on_after(_CLOSE_TIMEOUT_S):
+                    await _release(session)
+                nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def open_websocket(
+    url: str,
+    *,
+    user: str | None = None,
+    password: str | None = None,
+    tls: ssl.SSLContext | None = None,
+    connect_timeout_s: float = 10.0,
+) -> AsyncIterator[Line]:
+    """Connect without a session, for those who speak the protocol themselves.
+
+    Raises:
+        ConnectionFailedError: no connection came about.
+    """
     headers = []
     if user is not None:
         token = base64.b64encode(f"{user}:{password or ''}".encode())
         headers.append((b"Authorization", b"Basic " + token))
-    create = CreateSession(user_agent=user_agent, channel_identifier=channel_identifier, logging_tag=logging_tag)
     target = _Target(url)
     stream = await target.open(tls, connect_timeout_s)
     try:
@@ -71,17 +103,10 @@ async def connect(
                         max_message_size=_MESSAGE_BYTES,
                         receive_buffer_size=None,
                     )
-                session = Session(websocket, nursery)
-                nursery.start_soon(session.receive)
                 try:
-                    with _deadline(connect_timeout_s):
-                        await session.request(create)
-                        if parameters:
-                            await session.set_parameters(parameters)
-                    yield session
+                    yield Line(websocket)
                 finally:
                     with trio.CancelScope(shield=True), trio.move_on_after(_CLOSE_TIMEOUT_S):
-                        await _release(session)
                         await websocket.aclose()
                     nursery.cancel_scope.cancel()
     finally:

@@ -16,11 +16,11 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 import trio
-import trio_websocket
 
 from asr_trio.client.errors import ConnectionLostError, RequestRefusedError
 from asr_trio.client.events import FinalResult, PartialResult, SpeechEnded, SpeechStarted
 from asr_trio.client.language_model import Grammar, LanguageModel
+from asr_trio.client.line import Line
 from asr_trio.client.recognition import Audio, Recognition
 from asr_trio.errors import RemoteProtocolError
 from asr_trio.protocol.messages import (
@@ -60,8 +60,8 @@ class _Answer:
 class Session:
     """An open session; made by `connect`."""
 
-    def __init__(self, websocket: trio_websocket.WebSocketConnection, nursery: trio.Nursery) -> None:
-        self._websocket = websocket
+    def __init__(self, line: Line, nursery: trio.Nursery) -> None:
+        self._line = line
         self._nursery = nursery
         self._answers: deque[_Answer] = deque()
         self._order = trio.Lock()
@@ -155,13 +155,12 @@ class Session:
     # --- the connection -----------------------------------------------------------------------------------------
 
     async def send(self, message: ClientMessage) -> None:
-        """Send one message whole: a cancelled send would leave half a frame before the next one."""
-        data = serialize(message)
-        try:
-            with trio.CancelScope(shield=True):
-                await self._websocket.send_message(data)
-        except trio_websocket.ConnectionClosed:
-            raise self.lost() from None
+        """Send one message.
+
+        Raises:
+            ConnectionLostError: the connection has ended.
+        """
+        await self._line.send(serialize(message))
 
     async def request(self, message: ClientMessage) -> Response:
         """Send a request and return the answer to it.
@@ -234,12 +233,9 @@ class Session:
         """Read to the end of the connection and hand everything to who waits for it."""
         try:
             while True:
-                data = await self._websocket.get_message()
-                self._dispatch(parse_server_message(data if isinstance(data, bytes) else data.encode()))
-        except trio_websocket.ConnectionClosed as closed:
-            reason = closed.reason
-            text = (reason and reason.reason) or "The server closed the connection"
-            self._closed = ConnectionLostError(text, reason.code if reason else 1006)
+                self._dispatch(parse_server_message(await self._line.receive()))
+        except ConnectionLostError as lost:
+            self._closed = lost
         except RemoteProtocolError as error:
             self._closed = ConnectionLostError(f"The server broke the protocol: {error}", 1002)
         finally:

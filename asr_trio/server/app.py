@@ -31,6 +31,7 @@ from asr_trio.server.gate import ConnectionGate
 from asr_trio.server.http import serve_http
 from asr_trio.server.observe import configure_logging
 from asr_trio.server.peer import Peer
+from asr_trio.server.record import Recorder
 from asr_trio.server.services import Services
 from asr_trio.server.transport import TransportLimits, serve_stream
 
@@ -75,6 +76,7 @@ class Server:
             send_timeout_s=settings.server.send_timeout_s,
             close_timeout_s=settings.server.close_timeout_s,
         )
+        self._recorder = Recorder(settings.record) if settings.record.folder is not None else None
         self._connections: set[Connection] = set()
         self._drain_wanted = trio.Event()
 
@@ -165,7 +167,8 @@ class Server:
             await trio.aclose_forcefully(stream)
 
     async def _converse(self, transport: Peer) -> None:
-        connection = Connection(transport, self.services)
+        peer = transport if self._recorder is None else self._recorder.wrap(transport)
+        connection = Connection(peer, self.services)
         with self._registered(connection):
             if self.services.draining:
                 connection.drain()

@@ -110,5 +110,5 @@ async def test_a_client_that_vanishes_frees_its_worker(speech):
                 recognition = session.recognize(held_open(speech.tobytes()), lm=SLM, content_type="audio/raw")
                 await anext(recognition)
                 # Cut the line without a word.
-                await trio.aclose_forcefully(session._websocket._stream)
+                await trio.aclose_forcefully(session._line._websocket._stream)
         await settled(lambda: not server.pool.workers_leased)
