@@ -57,6 +57,9 @@ _OUTBOX_MESSAGES: Final = 1024
 _MESSAGES_PER_S: Final = 2000.0
 """Past it the client is read more slowly; live audio needs 50."""
 _MESSAGES_BURST: Final = 4000.0
+_DEFINE_GRAMMAR_S: Final = 0.01
+"""A grammar that is known already is not answered sooner: the Python SDK begins to wait for the answer after it has
+sent the message, and where the answer comes before that it waits for 30 s."""
 _RELEASE_LINGER_S: Final = 0.25
 """After RELEASE_SESSION the client may close first: the Java SDK reports a connection failure when the server does."""
 
@@ -232,9 +235,10 @@ class Connection:
             with trio.fail_after(timeout_s):
                 match request:
                     case PrepareLanguageModels():
-                        return LanguageModelsPrepared(
-                            prepared=(await self._services.models.resolve(request.sources)).models
-                        )
+                        earliest_s = trio.current_time() + _DEFINE_GRAMMAR_S
+                        resolved = await self._services.models.resolve(request.sources)
+                        await trio.sleep_until(earliest_s)
+                        return LanguageModelsPrepared(prepared=resolved.models)
                     case Interpret():
                         return await self._interpret(request)
                     case OpenRecognition():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import trio
 
 from asr_trio.client import Grammar, RequestRefusedError
 from asr_trio.protocol.messages import ResultStatus
@@ -91,3 +92,11 @@ async def test_a_model_that_cannot_be_had_is_refused_by_its_kind_and_costs_nothi
             await session.recognize(b"", lm=lm).final()
         assert refused.value.error_code == code
         assert (await session.recognize(b"", lm=Grammar(YES_NO)).final()).status is ResultStatus.NO_SPEECH
+
+
+async def test_a_known_grammar_is_not_answered_before_the_python_client_waits():
+    async with running() as server, server.connect() as session:
+        await session.define_grammar("answer", YES_NO)
+        start_s = trio.current_time()
+        await session.define_grammar("answer", YES_NO)
+        assert trio.current_time() - start_s >= 0.01
