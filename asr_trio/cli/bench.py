@@ -36,6 +36,8 @@ HEADROOM: Final = 0.8
 RESOLUTION: Final = 0.05
 """The search for the capacity stops when its bounds are so near."""
 STREAMS_MAX: Final = 1024
+RAMP_S: Final = 2.0
+"""Callers start spread over it, and what begins within it does not count."""
 ADMIT_ALL: Final = {
     "ASR_TRIO_RECOGNIZER__COST_UNITS": "1000000",
     "ASR_TRIO_RECOGNIZER__WORKERS": "1024",
@@ -234,7 +236,8 @@ async def _latency(
 ) -> list[dict[str, Any]]:
     async with _server(url) as (address, _):
         plan = load.Plan.for_url(address, utterances, **grammar_or_uri(lm))
-        return [summarize(await load.run(plan, streams=streams, duration_s=seconds), streams)]
+        ramp_s = 0.0 if streams == 1 else RAMP_S
+        return [summarize(await load.run(plan, streams=streams, duration_s=seconds, ramp_s=ramp_s), streams)]
 
 
 async def _capacity(
@@ -249,7 +252,7 @@ async def _capacity(
         async def holds(streams: int) -> bool:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_watch_cost, metric, costs)
-                row = summarize(await load.run(plan, streams=streams, duration_s=seconds), streams)
+                row = summarize(await load.run(plan, streams=streams, duration_s=seconds, ramp_s=RAMP_S), streams)
                 nursery.cancel_scope.cancel()
             rows.append(row)
             return bool(row["holds"])

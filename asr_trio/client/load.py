@@ -99,7 +99,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-async def run(plan: Plan, *, streams: int, duration_s: float, ramp_s: float = 2.0) -> list[Observation]:
+async def run(plan: Plan, *, streams: int, duration_s: float, ramp_s: float) -> list[Observation]:
     """Keep `streams` callers busy for `duration_s` after a ramp; return the recognitions begun after it.
 
     Callers start spread over the ramp so that their packets are spread over time too.
