@@ -37,11 +37,11 @@ PROPERTIES = (
 )
 
 
-def run_hypothesis(minutes: float) -> None:
-    """Repeat the property tests with fresh seeds until the time is up."""
+def run_hypothesis(minutes: float, *, examples: int = 500) -> int:
+    """Repeat the property tests with fresh seeds, once and until the time is up; return how often."""
     end_s = time.monotonic() + 60 * minutes
     options = settings(
-        max_examples=500,
+        max_examples=examples,
         stateful_step_count=80,
         deadline=None,
         database=None,
@@ -51,12 +51,13 @@ def run_hypothesis(minutes: float) -> None:
     )
     checks = [options(check) for check in PROPERTIES]
     rounds = 0
-    while time.monotonic() < end_s:
+    while not rounds or time.monotonic() < end_s:
         run_state_machine_as_test(seed(time.monotonic_ns())(SessionMachine), settings=options)
         for check in checks:
             seed(time.monotonic_ns())(check)()
         rounds += 1
         print(f"{rounds} rounds, nothing found", flush=True)  # noqa: T201
+    return rounds
 
 
 class _Script:
