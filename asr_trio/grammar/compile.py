@@ -6,6 +6,8 @@ needs (network, tags), and travels as bytes from the worker that compiled it to 
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import hashlib
 import math
 import time
@@ -147,6 +149,19 @@ class CompiledGrammar(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
 
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the garbage collector out: compiling makes many small objects and no cycles, a third of the time was its."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@_no_collection()
 def compile_grammar(
     text: bytes,
     *,
@@ -189,6 +204,7 @@ def compile_grammar(
     )
 
 
+@_no_collection()
 def compile_model(
     grammar: Grammar,
     *,

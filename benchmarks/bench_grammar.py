@@ -1,0 +1,219 @@
+"""What grammars cost: compiling against PocketSphinx's own reader, loading, interpreting, spelling, large lists.
+
+    python benchmarks/bench_grammar.py [--peer-limit 10000] [--decode] [--json FILE]
+
+Processor seconds of this process (a shared machine's wall clock means nothing); medians of `--rounds`. The word lists
+are drawn from the model's dictionary. PocketSphinx's reader is measured in the same run up to `--peer-limit`
+alternatives: 50 000 take it over a minute. `--decode` streams a LibriVox-like noise-free silence through a flat list of
+10 000 names to see whether large lists decode in real time; it needs no recording.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import machine
+import numpy as np
+import pocketsphinx
+
+from asr_trio.grammar import builtin, semantics, spelling
+from asr_trio.grammar.compile import CompiledGrammar, compile_grammar
+from asr_trio.grammar.fsg import fsg_text
+from asr_trio.grammar.generate import Generator
+from asr_trio.grammar.lexicon import Lexicon
+
+LIMITS_S = {"names_10000": 0.3, "full_names_10000": 0.3, "names_50000": 2.0, "full_names_50000": 2.0}
+HELD_OUT = 1000
+
+
+def timed(function: Callable[[], Any], rounds: int) -> tuple[float, Any]:
+    """Return the median processor time of a call, and its last result."""
+    times = []
+    for _ in range(rounds):
+        start = time.process_time()
+        result = function()
+        times.append(time.process_time() - start)
+    return statistics.median(times), result
+
+
+def cases(words: list[str]) -> dict[str, str]:
+    chance = random.Random(1)
+    first, last = words[:2000], words[2000:12000]
+
+    def full(count: int) -> str:
+        return " |\n".join(f"{chance.choice(first)} {chance.choice(last)}" for _ in range(count))
+
+    bodies = {
+        "names_1000": " |\n".join(words[:1000]),
+        "names_10000": " |\n".join(words[:10_000]),
+        "full_names_10000": full(10_000),
+        "names_50000": " |\n".join(words[:50_000]),
+        "full_names_50000": full(50_000),
+        "optionals_nested_200": "[yes " * 200 + "]" * 200 + " no",
+        "optionals_in_sequence_50": " ".join(f"[{word}]" for word in words[:50]) + " no",
+        "optionals_in_sequence_200": " ".join(f"[{word}]" for word in words[:200]) + " no",
+        "groups_nested_200": "(" * 200 + "yes" + ")" * 200,
+    }
+    return {name: f"#JSGF V1.0;\ngrammar g;\npublic <r> = {body};\n" for name, body in bodies.items()}
+
+
+def decoder(dictionary: str | None) -> pocketsphinx.Decoder:
+    return pocketsphinx.Decoder(
+        hmm=pocketsphinx.get_model_path("en-us/en-us"), dict=dictionary, lm=None, bestpath=False, loglevel="FATAL"
+    )
+
+
+def load(compiled: CompiledGrammar, target: pocketsphinx.Decoder) -> None:
+    """Bring a compiled grammar into a decoder, as the workers do."""
+    names: list[list[str]] = []
+    count = 0
+    for variants in compiled.pronunciations:
+        names.append([])
+        for phones in variants:
+            target.add_word(f"w{count}", phones, False)
+            names[-1].append(f"w{count}")
+            count += 1
+    with tempfile.NamedTemporaryFile("w", suffix=".fsg") as file:
+        file.write(fsg_text(compiled.graph, names))
+        file.flush()
+        target.add_fsg("g", target.read_fsg(file.name))
+
+
+def peer(text: str) -> dict[str, float]:
+    """Return what PocketSphinx's own reader takes for the same text."""
+    target = decoder(pocketsphinx.get_model_path("en-us/cmudict-en-us.dict"))
+    start = time.process_time()
+    graph = target.parse_jsgf(text)
+    parsed = time.process_time()
+    target.add_fsg("g", graph)
+    return {"peer_parse_s": parsed - start, "peer_load_s": time.process_time() - parsed}
+
+
+def compiling(lexicon: Lexicon, words: list[str], rounds: int, peer_limit: int) -> dict[str, Any]:
+    report = {}
+    for name, text in cases(words).items():
+        compile_s, compiled = timed(lambda text=text: compile_grammar(text.encode(), lexicon=lexicon), rounds)
+        bytes_s, data = timed(compiled.to_bytes, rounds)
+        back_s, _ = timed(lambda data=data: CompiledGrammar.from_bytes(data), rounds)
+        targets = [decoder(None) for _ in range(rounds)]
+        load_s, _ = timed(lambda compiled=compiled, targets=targets: load(compiled, targets.pop()), rounds)
+        row = {
+            "compile_s": compile_s, "to_bytes_s": bytes_s, "from_bytes_s": back_s, "load_s": load_s,
+            "bytes": len(data), "states": compiled.n_states, "arcs": len(compiled.graph.sources),
+        }  # fmt: skip
+        if text.count("|") < peer_limit:
+            row |= peer(text)
+        if name in LIMITS_S:
+            row["limit_s"] = LIMITS_S[name]
+            row["within"] = compile_s <= LIMITS_S[name]
+        report[name] = row
+        print(name, json.dumps(row))
+    return report
+
+
+def interpreting(lexicon: Lexicon) -> dict[str, Any]:
+    """Interpret sentences of the builtin grammars, scripts included."""
+    report = {}
+    for language in ("en", "pt"):
+        for name in builtin.NAMES:
+            compiled = compile_grammar(builtin.load(name, language), lexicon=lexicon)
+            generator = Generator(compiled, random.Random(1))
+            times = []
+            for _ in range(200):
+                sentence = generator.sentence()[:20]
+                start = time.process_time()
+                semantics.read(compiled, sentence)
+                times.append(1000 * (time.process_time() - start))
+            times.sort()
+            report[f"{name}-{language}"] = {"p50_ms": times[100], "p95_ms": times[190], "within": times[190] <= 5.0}
+    print("interpretation, worst p95:", max(row["p95_ms"] for row in report.values()), "ms")
+    return report
+
+
+def spelling_errors(entries: dict[str, str], lexicon: Lexicon) -> dict[str, Any]:
+    """Train without some words of the dictionary and read those."""
+    held_out = set(random.Random(7).sample([word for word in entries if word.isalpha()], HELD_OUT))
+    start = time.process_time()
+    model = spelling.train({w: p for w, p in entries.items() if w.partition("(")[0] not in held_out})
+    trained = time.process_time()
+    said = {word: (model.pronounce(word) or ("",))[0].split() for word in held_out}
+    finished = time.process_time()
+    wrong = total = right = 0
+    for word, phones in said.items():
+        distance, length = min((_distance(phones, r.split()), len(r.split())) for r in lexicon.pronunciations(word))
+        wrong, total, right = wrong + distance, total + length, right + (distance == 0)
+    report = {
+        "held_out": HELD_OUT,
+        "phone_error_percent": 100 * wrong / total,
+        "words_right_percent": 100 * right / HELD_OUT,
+        "train_s": trained - start,
+        "ms_per_word": 1000 * (finished - trained) / HELD_OUT,
+        "limit_percent": 10.0,
+    }
+    print("spelling", json.dumps(report))
+    return report
+
+
+def _distance(a: list[str], b: list[str]) -> int:
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, start=1):
+        previous, row[0] = row[0], i
+        for j, y in enumerate(b, start=1):
+            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (x != y))
+    return row[-1]
+
+
+def decoding(lexicon: Lexicon, words: list[str]) -> dict[str, Any]:
+    """Decode seconds of speech-shaped noise with lists of names: the search costs what it costs whatever is said."""
+    samples = np.random.default_rng(1).normal(0, 800, 16_000 * 5)
+    smooth = np.convolve(samples, np.hanning(12), mode="same") * (1 + np.sin(np.arange(len(samples)) / 2500))
+    audio = np.clip(smooth, -32768, 32767).astype(np.int16).tobytes()
+    report = {}
+    texts = cases(words)
+    for name in ("names_1000", "names_10000", "full_names_10000"):
+        compiled = compile_grammar(texts[name].encode(), lexicon=lexicon)
+        target = decoder(None)
+        load(compiled, target)
+        target.activate_search("g")
+        start = time.process_time()
+        target.start_utt()
+        for offset in range(0, len(audio), 3200):
+            target.process_raw(audio[offset : offset + 3200])
+        target.end_utt()
+        report[name] = {"cpu_per_audio_s": (time.process_time() - start) / 5}
+    print("decoding", json.dumps(report))
+    return report
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peer-limit", type=int, default=10_001)
+    parser.add_argument("--decode", action="store_true")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    path = pocketsphinx.get_model_path("en-us/cmudict-en-us.dict")
+    lexicon = Lexicon.from_dictionary(path)
+    entries = dict(line.split(" ", 1) for line in Path(path).read_text().splitlines())
+    words = [word for word in entries if word.isalpha()]
+    random.Random(1).shuffle(words)
+    report: dict[str, Any] = {"machine": machine.describe()}
+    report["compile"] = compiling(lexicon, words, arguments.rounds, arguments.peer_limit)
+    report["interpret"] = interpreting(lexicon)
+    report["spelling"] = spelling_errors(entries, lexicon)
+    if arguments.decode:
+        report["decode"] = decoding(lexicon, words)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()
