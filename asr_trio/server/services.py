@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import trio
+
 from asr_trio.config import QuotaSettings, Settings
 from asr_trio.errors import ConfigError
 from asr_trio.protocol.parameters import from_settings
@@ -95,6 +97,7 @@ class Services:
         gauge("asr_workers_leased", "Worker processes at work", lambda: pool.workers_leased)
         gauge("asr_cost_units_used", "Decoding capacity in use", lambda: pool.cost_units_used)
         gauge("asr_cost_units_limit", "Decoding capacity in all", lambda: self.settings.recognizer.cost_units)
+        gauge("asr_tasks", "Tasks of the event loop", lambda: trio.lowlevel.current_statistics().tasks_living)
         gauge("asr_recognitions_active", "Running recognitions", lambda: len(self.recognitions))
         gauge(
             "asr_queue_seconds",
