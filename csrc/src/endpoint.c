@@ -15,7 +15,6 @@
  * and at the limit the cut falls there. The frames behind the cut are then stepped through again as those of the next
  * segment, so that no word is lost or doubled whatever happens near the cut. */
 #include <math.h>
-#include <stdlib.h>
 
 #include "internal.h"
 #include "tone.h"
@@ -200,19 +199,7 @@ int asr_endpointer_init(void *memory, size_t size, const asr_endpointer_config *
     return ASR_OK;
 }
 
-asr_endpointer *asr_endpointer_create(const asr_endpointer_config *config) {
-    const size_t size = asr_endpointer_size(config);
-    void *memory = size > 0 ? malloc(size) : NULL;
-    if (memory != NULL && asr_endpointer_init(memory, size, config) != ASR_OK) {
-        free(memory);
-        memory = NULL;
-    }
-    return memory;
-}
-
-void asr_endpointer_destroy(asr_endpointer *endpointer) {
-    free(endpointer);
-}
+ASR_DEFINE_HEAP(asr_endpointer)
 
 size_t asr_endpointer_output_samples(const asr_endpointer *endpointer) {
     return 2 * endpointer->ring_samples; /* everything that waits, and once more what a cut repeats */

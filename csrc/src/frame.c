@@ -1,6 +1,5 @@
 /* Cutting a stream into frames: overlap, removal of the offset, pre-emphasis, window, log-mel energies, level. */
 #include <math.h>
-#include <stdlib.h>
 
 #include "fft.h"
 #include "internal.h"
@@ -152,19 +151,7 @@ int asr_framer_init(void *memory, size_t size, const asr_framer_config *config) 
     return ASR_OK;
 }
 
-asr_framer *asr_framer_create(const asr_framer_config *config) {
-    const size_t size = asr_framer_size(config);
-    void *memory = size > 0 ? malloc(size) : NULL;
-    if (memory != NULL && asr_framer_init(memory, size, config) != ASR_OK) {
-        free(memory);
-        memory = NULL;
-    }
-    return memory;
-}
-
-void asr_framer_destroy(asr_framer *framer) {
-    free(framer);
-}
+ASR_DEFINE_HEAP(asr_framer)
 
 size_t asr_framer_row_floats(const asr_framer *framer) {
     return framer->config.mel_bands > 0 ? framer->config.mel_bands : framer->config.frame_samples;

@@ -2,7 +2,6 @@
  *
  * Input is handled in chunks of 20 ms: each goes through all stages while it is in the cache. What of a chunk finds no room
  * in the output waits, and is the first thing that the next call handles. */
-#include <stdlib.h>
 
 #include "internal.h"
 
@@ -134,19 +133,7 @@ int asr_frontend_init(void *memory, size_t size, const asr_frontend_config *conf
     return asr_endpointer_init(place, asr_endpointer_size(&config->endpointer), &config->endpointer);
 }
 
-asr_frontend *asr_frontend_create(const asr_frontend_config *config) {
-    const size_t size = asr_frontend_size(config);
-    void *memory = size > 0 ? malloc(size) : NULL;
-    if (memory != NULL && asr_frontend_init(memory, size, config) != ASR_OK) {
-        free(memory);
-        memory = NULL;
-    }
-    return memory;
-}
-
-void asr_frontend_destroy(asr_frontend *frontend) {
-    free(frontend);
-}
+ASR_DEFINE_HEAP(asr_frontend)
 
 size_t asr_frontend_output_samples(const asr_frontend *frontend) {
     return asr_endpointer_output_samples(frontend->endpointer);

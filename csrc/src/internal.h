@@ -3,6 +3,7 @@
 #define ASR_DSP_INTERNAL_H
 
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "asr_dsp.h"
@@ -37,5 +38,20 @@ static inline int16_t asr_round_i16(float value) {
     memcpy(&bits, &value, sizeof bits);
     return (int16_t)(bits - 0x4B400000);
 }
+
+/* asr_x_create and asr_x_destroy: the object on the heap. */
+#define ASR_DEFINE_HEAP(object)                                                                                        \
+    object *object##_create(const object##_config *config) {                                                           \
+        const size_t size = object##_size(config);                                                                     \
+        void *memory = size > 0 ? malloc(size) : NULL;                                                                 \
+        if (memory != NULL && object##_init(memory, size, config) != ASR_OK) {                                         \
+            free(memory);                                                                                              \
+            memory = NULL;                                                                                             \
+        }                                                                                                              \
+        return memory;                                                                                                 \
+    }                                                                                                                  \
+    void object##_destroy(object *this_object) {                                                                       \
+        free(this_object);                                                                                             \
+    }
 
 #endif

@@ -9,7 +9,6 @@
  * Kaiser, "Nonrecursive digital filter design using the I0-sinh window function", ISCAS 1974, gives window and length.
  */
 #include <math.h>
-#include <stdlib.h>
 
 #include "internal.h"
 #include "resample.h"
@@ -281,19 +280,7 @@ int asr_resampler_init(void *memory, size_t size, const asr_resampler_config *co
     return ASR_OK;
 }
 
-asr_resampler *asr_resampler_create(const asr_resampler_config *config) {
-    const size_t size = asr_resampler_size(config);
-    void *memory = size > 0 ? malloc(size) : NULL;
-    if (memory != NULL && asr_resampler_init(memory, size, config) != ASR_OK) {
-        free(memory);
-        memory = NULL;
-    }
-    return memory;
-}
-
-void asr_resampler_destroy(asr_resampler *resampler) {
-    free(resampler);
-}
+ASR_DEFINE_HEAP(asr_resampler)
 
 double asr_resampler_delay_s(const asr_resampler *resampler) {
     return (double)resampler->table->half / resampler->table->in_rate_hz;
