@@ -15,6 +15,7 @@ from asr_trio.protocol.messages import METHODS, Method, Result, ResultStatus, Se
 from asr_trio.protocol.parameters import RecognitionParameters, format_value
 from asr_trio.protocol.registry import PARAMETERS, Support
 from asr_trio.session.states import ANSWERS, MESSAGE_TYPES, TRANSITIONS, Answer, Phase, State
+from tests.exchange import exchange
 
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "docs" / "protocol.md"
@@ -330,6 +331,45 @@ configuration. Names are read in any case. A value that cannot be taken changes 
 `ERR_INVALID_PARAMETER` (unknown), `ERR_INVALID_PARAMETER_VALUE`, `ERR_UNSUPPORTED_PARAMETER`. Truth values are
 `true 1 yes on` and `false 0 no off`; an empty value, `None` or `null` means not set."""
 
+TIMERS_TEXT = """\
+The **no-input timer** (`noInputTimeout.*`, 10 s) runs from START_RECOGNITION, or from START_INPUT_TIMERS where
+`decoder.startInputTimers` is false, until speech begins; in continuous mode again after each result. It runs on the
+server's clock. Where the client itself set `noInputTimeout.value` it also runs out on that much audio without speech,
+since a file arrives faster than it was spoken; that does not depend on the size of packets. After the last packet no
+clock waits: the audio decides (`NO_SPEECH`).
+
+The **recognition timer** (`recognitionTimeout.*`, 30 s) runs from the start of speech to its result; without an
+endpointer from the end of the audio. Segments of continuous mode that wait for one another count from their turn.
+
+The **session** expires when its client sends nothing for `Expires` milliseconds, but not while the client waits for a
+result. A recognition that listens then gets its result first; the close reason is `Session timeout.`"""
+
+CONTINUOUS_TEXT = """\
+With `decoder.continuousMode` every segment has its own result, `last_segment` false. Nobody can know that a segment
+closed by silence was the last one, so a closing result without alternatives follows when the audio ends (`NO_SPEECH`)
+or nobody speaks any more (`NO_INPUT_TIMEOUT`). A segment that the end of the audio cuts off is itself the last. Speech
+longer than `endpointer.maxSegmentDuration` is cut at its quietest place; where the next segment hears some of it again
+(`endpointer.segmentOverlapTime`), every word is told once. No END_OF_SPEECH is sent: clients would stop their audio."""
+
+TEXTIFY_TEXT = """\
+`textify.enabled` writes the `text` of results in figures, in English and Portuguese, where the extra `textify` is
+installed (otherwise the answer is `ERR_UNSUPPORTED_PARAMETER`); `words` stay as they were spoken. `$25.30`,
+`march 3, 2025`, `5:30 p.m.`; `R$ 232,20`, `03/03/2025`, `às 10:30`. `textify.formatting.rules` chooses among `number`,
+`date`, `time` and `currency`."""
+
+MODELS_TEXT = """\
+START_RECOGNITION, DEFINE_GRAMMAR and INTERPRET_TEXT name language models in their body: a list of URIs, one a line, or
+a grammar. `Content-Type` tells which (`text/uri-list`, or one of the grammar types); where it is missing or
+`text/plain` the beginning of the body does (`#ABNF`, `#JSGF`, `<`). Several models compete, and `lm` in the result says
+which one matched. Models from files and web servers are off until the operator sets the fences:
+
+```toml
+[language_models]
+file_roots = ["/srv/grammars"]       # file:///srv/grammars/menu.gram; links may not lead out
+http_hosts = ["grammars.example.org", "10.0.0.7:8080"]  # with a port: that port only
+http_timeout_s = 5.0
+```"""
+
 ANSWER_WORDS = {
     Answer.ACCEPT: "done",
     Answer.ACKNOWLEDGE: "SUCCESS",
@@ -364,6 +404,12 @@ def document() -> str:
         "## Parameters",
         PARAMETERS_TEXT,
         table(("Name", "Type", "Unit", "Range", "Default", "Supported", "Effect", "Tested by"), parameter_rows()),
+        "## Timers",
+        TIMERS_TEXT,
+        "## Continuous mode",
+        CONTINUOUS_TEXT,
+        "## Textify",
+        TEXTIFY_TEXT,
         "## Messages out of order",
         f"Every cell is a case of {tested(MATRIX)}.",
         table(
@@ -397,9 +443,10 @@ def document() -> str:
             [(f"`{name}`", how, tested(test)) for name, (how, test) in CODES.items()],
         ),
         "## Language models",
+        MODELS_TEXT,
         table(("URI or body", "How", "Tested by"), [(name, how, tested(test)) for name, (how, test) in MODELS.items()]),
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, "## An exchange", exchange()]) + "\n"
 
 
 if __name__ == "__main__":
