@@ -75,7 +75,7 @@ class JsgfWriter(Writer):
             self.warn("languages of parts are left out")
         if isinstance(node, Choice) and len(node.items) == 1 and not node.language:
             return [(node.items[0], place)]
-        inner = self._choice(node) if isinstance(node, Choice) else self._sequence(node)
+        inner = self.alternatives(node, "<VOID>") if isinstance(node, Choice) else self._sequence(node)
         limit = IN_SEQUENCE if isinstance(node, Choice) else ALONE
         return inner if place < limit or len(inner) == 1 else ["(", *inner, ")"]
 
@@ -92,16 +92,6 @@ class JsgfWriter(Writer):
             else:
                 pieces.append((item, IN_SEQUENCE))
         return ["(", *pieces, ")"] if len(node.items) == 1 else pieces
-
-    def _choice(self, node: Choice) -> list[Piece]:
-        pieces: list[Piece] = []
-        for index, item in enumerate(node.items):
-            if index:
-                pieces.append(" | ")
-            if node.weights:
-                pieces.append(f"/{number(node.weights[index])}/ ")
-            pieces.append((item, IN_SEQUENCE))
-        return pieces or ["<VOID>"]
 
     def _repeat(self, node: Repeat, place: int) -> list[Piece]:
         if is_optional(node):

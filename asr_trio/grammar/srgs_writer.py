@@ -75,7 +75,7 @@ class AbnfWriter(Writer):
         language = f"!{node.language}" if node.language else ""
         if isinstance(node, Choice) and len(node.items) == 1 and not node.language:
             return [(node.items[0], place)]
-        inner = self._choice(node) if isinstance(node, Choice) else self._sequence(node)
+        inner = self.alternatives(node, "$VOID") if isinstance(node, Choice) else self._sequence(node)
         single = len(inner) == 1 and not language
         limit = IN_SEQUENCE if isinstance(node, Choice) else ALONE
         if single or (place < limit and not language):
@@ -90,17 +90,6 @@ class AbnfWriter(Writer):
         for item in node.items[1:]:
             pieces += [" ", (item, place)]
         return ["(", *pieces, ")"] if len(node.items) == 1 else pieces
-
-    def _choice(self, node: Choice) -> list[Piece]:
-        pieces: list[Piece] = []
-        for index, item in enumerate(node.items):
-            if index:
-                pieces.append(" | ")
-            if node.weights:
-                pieces.append(f"/{number(node.weights[index])}/ ")
-            # Nested alternatives keep their group, which their weights belong to.
-            pieces.append((item, IN_SEQUENCE))
-        return pieces or ["$VOID"]
 
     def _token(self, node: Token) -> str:
         if node.pronunciations:

@@ -67,6 +67,18 @@ class Writer(ABC):
                 todo.extend(reversed(self.pieces(*piece)))
         return "".join(written)
 
+    def alternatives(self, node: Choice, void: str) -> list[Piece]:
+        """Return alternatives with their weights, in the textual notations; `void` where there are none."""
+        pieces: list[Piece] = []
+        for index, item in enumerate(node.items):
+            if index:
+                pieces.append(" | ")
+            if node.weights:
+                pieces.append(f"/{number(node.weights[index])}/ ")
+            # Nested alternatives keep their group, which their weights belong to.
+            pieces.append((item, IN_SEQUENCE))
+        return pieces or [void]
+
     def rules(self) -> list[Rule]:
         """Return the rules to write, the root first where it had to be made."""
         rules = list(self.grammar.rules.values())
