@@ -259,8 +259,10 @@ class Recognition:
                     if len(self._speech) >= _SPEECH_BYTES:
                         await self._send_speech(worker)
                 case SpeechPause():
+                    await self._send_speech(worker)
                     await worker.pause()
                 case SpeechResume():
+                    await self._send_speech(worker)
                     await worker.resume()
                 case SpeechStart(start_s=start_s, decided_s=decided_s):
                     self._segment_start_s = start_s
