@@ -20,7 +20,8 @@ pytestmark = [pytest.mark.shared, pytest.mark.slow]
 FREE_SPEECH = "builtin:slm/general"
 DIGITS = "builtin:grammar/digits"
 COMMAND = "what time is it"
-KEEPS_SESSION = [name for name, model in MODELS.items() if model.keeps_session]
+KEEPS_SESSION = [name for name, model in MODELS.items() if model.keeps_session and name != "dotnet-lf"]
+"""SDKs that recognise more than once a session; line ends make no difference there."""
 
 
 @asynccontextmanager
@@ -128,10 +129,10 @@ async def test_continuous_mode(name, server_port, data):
 
 
 @pytest.mark.parametrize("name", MODELS)
-async def test_partial_results(name, server_port, command):
+async def test_partial_results(name, server_port, command, home):
     wanted = {"decoder.partialResultEnabled": "true", "decoder.partialResultInterval": "100"}
     async with conversation(name, server_port, wanted) as sdk:
-        assert best(await sdk.recognize(FREE_SPEECH, command))
+        assert best(await sdk.recognize(home, command)) == COMMAND
         assert all(sdk.partials)
         await sdk.close()
 
