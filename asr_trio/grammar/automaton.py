@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import time
+from typing import Final
 
 import msgspec
+
+EMPTY: Final = -1
+"""Label of an arc without a word."""
+
+_SHARED_ARCS: Final = 4
+"""Fewer arcs in common are not worth an empty one."""
+
+_SHARED_ROW: Final = 2000
+_SHARED_DEPTH: Final = 6
 
 
 class TooLargeError(Exception):
@@ -160,3 +170,43 @@ def _merged(automaton: Automaton, classes: list[int]) -> Automaton:
             finals[number] = end if known is None else max(end, known)
         arcs[number].update(dict.fromkeys((label, numbers[classes[target]]) for label, target in row))
     return Automaton([list(row) for row in arcs], finals)
+
+
+def shared(automaton: Automaton) -> Automaton:
+    """Let a state that has all the arcs of another one lead there by an empty arc instead of repeating them.
+
+    Exact: the empty arc offers just those arcs, and the other state is an end only where the first is one of the same
+    weight. Chains of empty arcs stay short, because a decoder closes over them.
+    """
+    rows = automaton.rows
+    holders: dict[tuple[int, int], list[int]] = {}
+    depths = [0] * len(rows)
+    lean = list(rows)
+    for state in sorted(range(len(rows)), key=lambda state: len(rows[state])):
+        row = rows[state]
+        if len(row) < _SHARED_ARCS:
+            continue
+        if len(row) > _SHARED_ROW:
+            return Automaton(lean, automaton.finals)
+        own = set(row)
+        counts: dict[int, int] = {}
+        for arc in row:
+            for other in holders.get(arc, ()):
+                counts[other] = counts.get(other, 0) + 1
+        best = max(
+            (
+                other
+                for other, count in counts.items()
+                if count == len(rows[other])
+                and depths[other] < _SHARED_DEPTH
+                and automaton.finals[other] in {None, automaton.finals[state]}
+            ),
+            key=lambda other: len(rows[other]),
+            default=None,
+        )
+        if best is not None:
+            depths[state] = depths[best] + 1
+            lean[state] = [*own.difference(rows[best]), (EMPTY, best)]
+        for arc in row:
+            holders.setdefault(arc, []).append(state)
+    return Automaton(lean, automaton.finals)

@@ -61,7 +61,7 @@ def run(compiled: CompiledGrammar, tree: RuleMatch) -> tuple[Any, float]:
         for index, header in enumerate(compiled.headers):
             _run_header(context, index, header, alone=len(compiled.headers) == 1)
         written = context.eval(f"__write([{_expression(compiled, tree)}, __score])")
-    except (quickjs.JSException, quickjs.StackOverflow) as error:
+    except (quickjs.JSException, quickjs.StackOverflow, ValueError) as error:
         raise GrammarError(f"a tag failed: {_first_line(error)}", hint="see asr-trio grammar parse") from error
     if not isinstance(written, str) or len(written) > MAX_VALUE_CHARACTERS:
         raise GrammarError("a tag made a value that is too long")
@@ -71,15 +71,18 @@ def run(compiled: CompiledGrammar, tree: RuleMatch) -> tuple[Any, float]:
 
 def syntax_faults(scripts: list[str]) -> dict[int, str]:
     """Return what is wrong with scripts that are none, by their index."""
+    faults = {index: "a null character" for index, text in enumerate(scripts) if "\0" in text}
+    if faults:
+        return faults
     context = _sandbox()
     check = (
         "(list => list.map(text => { try { new Function(text); return ''; } catch (error) { return String(error); } }))"
     )
     try:
-        faults = json.loads(context.eval(f"JSON.stringify({check}({json.dumps(scripts)}))"))
+        found = json.loads(context.eval(f"JSON.stringify({check}({json.dumps(scripts)}))"))
     except quickjs.JSException:  # the limits of the sandbox, reached by their number
         return {}
-    return {index: fault for index, fault in enumerate(faults) if fault}
+    return {index: fault for index, fault in enumerate(found) if fault}
 
 
 def _sandbox() -> quickjs.Context:

@@ -40,6 +40,17 @@ def test_graphs_that_would_explode_when_made_deterministic_stay_small(compile_te
     assert len(arcs(compiled)) <= 36
 
 
+def test_what_states_have_in_common_is_shared_by_empty_arcs(compile_text):
+    compiled = compile_text("#ABNF 1.0; root $r; $r = " + " ".join(f"[w{n}]" for n in range(40)) + " end;")
+    assert len(arcs(compiled)) < 300  # 40 * 41 / 2 + 41 without
+    from .test_roundtrip import accepts_by_graph
+
+    for phrase in ("end", "w0 end", "w39 end", "w3 w5 w38 end"):
+        assert accepts_by_graph(compiled, phrase.split()), phrase
+    for phrase in ("", "w5 w3 end", "w5 w5 end", "end end"):
+        assert not accepts_by_graph(compiled, phrase.split()), phrase
+
+
 def test_optionals_nest_200_deep(compile_text):
     compiled = compile_text("#ABNF 1.0; root $r; $r = " + "[yes " * 200 + "]" * 200 + " no;")
     assert accepts(compiled, ["yes"] * 200 + ["no"])

@@ -111,6 +111,11 @@ def test_a_tag_that_is_no_script_is_told_with_its_place(compile_text):
     assert (caught.value.line, caught.value.column) == (4, 25)
 
 
+def test_a_null_character_in_a_script(compile_text):
+    with pytest.raises(GrammarError, match="null character"):
+        compile_text(SCRIPT + "$r = yes {out = '\0'};")
+
+
 def test_the_sandbox_has_no_way_out(compile_text):
     names = ["require", "process", "fetch", "setTimeout", "std", "os", "console", "print"]
     tag = "out = [" + ", ".join(f"typeof {name}" for name in names) + "]"
