@@ -8,6 +8,7 @@ one `RecognitionFailed`; the worker goes back to the pool in every case.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import deque
 from collections.abc import Callable
@@ -226,7 +227,9 @@ class Recognition:
         content_type = packet.content_type
         reader = AudioReader(default_format=_raw_format(content_type, self._raw_rate_hz), content_type=content_type)
         while True:
-            payload = reader.feed(packet.audio, last=packet.last)
+            payload = reader.feed(packet.audio)
+            if packet.last:
+                payload += await _read_end(reader)
             if reader.format is not None:
                 break
             if packet.last or reader.ended:
@@ -369,6 +372,12 @@ class Recognition:
             hints=wanted.hints,
             narrow_band=self._raw_rate_hz == _NARROW_BAND_HZ,
         )
+
+
+async def _read_end(reader: AudioReader) -> bytes:
+    """Tell the reader that no more will come; a compressed file is decoded then, which takes a thread its time."""
+    end = functools.partial(reader.feed, b"", last=True)
+    return await trio.to_thread.run_sync(end) if reader.decodes_whole else end()
 
 
 def _raw_format(content_type: str | None, default_rate_hz: int) -> AudioFormat:
