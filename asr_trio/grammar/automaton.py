@@ -193,17 +193,20 @@ def shared(automaton: Automaton) -> Automaton:
         for arc in row:
             for other in holders.get(arc, ()):
                 counts[other] = counts.get(other, 0) + 1
+        inside = [
+            other
+            for other, count in counts.items()
+            if count == len(rows[other]) and automaton.finals[other] in {None, automaton.finals[state]}
+        ]
         best = max(
-            (
-                other
-                for other, count in counts.items()
-                if count == len(rows[other])
-                and depths[other] < _SHARED_DEPTH
-                and automaton.finals[other] in {None, automaton.finals[state]}
-            ),
+            (other for other in inside if depths[other] < _SHARED_DEPTH),
             key=lambda other: len(rows[other]),
             default=None,
         )
+        if best is not None:
+            left = len(row) - len(rows[best])
+            if left * left > 2 * len(row) and any(len(rows[other]) > len(rows[best]) for other in inside):
+                best = None  # at the end of a chain: better to begin a new one here
         if best is not None:
             depths[state] = depths[best] + 1
             lean[state] = [*own.difference(rows[best]), (EMPTY, best)]
