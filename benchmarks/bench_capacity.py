@@ -1,6 +1,7 @@
 """Capacity: how many live callers one machine serves, against bare PocketSphinx decoders in the same run.
 
-    python benchmarks/bench_capacity.py [--data ../shared/data] [--seconds 20] [--only digits] [--json FILE]
+    python benchmarks/bench_capacity.py [--data ../shared/data] [--seconds 20] [--only digits] [--levels 0.5,0.9]
+                                        [--json FILE]
 
 For every load both sides run one after the other: our server (a process of its own, callers over real sockets at live
 pace) and the bound (`bare_pocketsphinx`: the same speech, options and pace, one process a core). The latency of both
@@ -195,7 +196,13 @@ def capacity(rows: list[dict[str, Any]], side: str) -> int:
 
 
 async def measure(
-    name: str, timed: list[load.Utterance], bare: Workload, request: dict[str, Any], seconds: float
+    name: str,
+    timed: list[load.Utterance],
+    bare: Workload,
+    request: dict[str, Any],
+    *,
+    seconds: float,
+    levels: tuple[float, ...],
 ) -> dict[str, Any]:
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     share = await trio.to_thread.run_sync(cost, bare)
@@ -206,7 +213,7 @@ async def measure(
     async with local_server() as server:
         plan = load.Plan.for_url(server.url, timed, packet_ms=PACKET_MS, **request)
         await load.run(plan, streams=2, duration_s=2, ramp_s=1)  # warm
-        for level in LEVELS:
+        for level in levels:
             streams = max(1, round(level * full))
             row: dict[str, Any] = {"streams": streams, "level": level}
             row["bound"] = await trio.to_thread.run_sync(
@@ -247,6 +254,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--only")
+    parser.add_argument("--levels", type=lambda text: tuple(map(float, text.split(","))), default=LEVELS)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     report: dict[str, Any] = {
@@ -257,7 +265,8 @@ def main() -> None:
     }
     for name, (timed, bare, request) in workloads(arguments.data).items():
         if arguments.only in (None, name):
-            report["results"].append(trio.run(measure, name, timed, bare, request, arguments.seconds))
+            run = partial(measure, name, timed, bare, request, seconds=arguments.seconds, levels=arguments.levels)
+            report["results"].append(trio.run(run))
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 
