@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 import sys
 import tempfile
 import unicodedata
@@ -28,8 +29,8 @@ ORDER: Final = 5
 """Longest n-gram; 6 to 8 make a twentieth fewer errors and double the model."""
 
 BEAM: Final = 12
-_EM_ROUNDS: Final = 6
-_EM_WORDS: Final = 30_000
+_EM_ROUNDS: Final = 4
+_EM_WORDS: Final = 5_000
 """The probabilities of letters settle on a part of the dictionary; the rest is only aligned with them."""
 
 _MIN_COUNT: Final = 3
@@ -184,25 +185,36 @@ def cached(entries: Mapping[str, str], folder: Path | None = None) -> SpellingMo
     digest = hashlib.sha256()
     for word, phones in entries.items():
         digest.update(f"{word} {phones}\n".encode())
-    path = (folder or _cache_folder()) / f"spelling-{FORMAT}-{digest.hexdigest()[:24]}.npz"
-    try:
-        return SpellingModel.load(path)
-    except (OSError, ValueError):
-        model = train(entries)
-    with contextlib.suppress(OSError):  # a read-only home costs seconds at each start, no more
-        model.save(path)
+    name = f"spelling-{FORMAT}-{digest.hexdigest()[:24]}.npz"
+    folders = [folder] if folder else _cache_folders()
+    for candidate in folders:
+        with contextlib.suppress(OSError, ValueError):
+            return SpellingModel.load(candidate / name)
+    model = train(entries)
+    for candidate in folders:
+        with contextlib.suppress(OSError):  # no place at all costs seconds in each process, no more
+            model.save(candidate / name)
+            break
     return model
 
 
-def _cache_folder() -> Path:
+def _cache_folders() -> list[Path]:
+    """Return where the model may be kept: the user's cache, else a temporary folder that is the user's alone."""
+    folders = []
     given = os.environ.get("XDG_CACHE_HOME")
     if given:
-        return Path(given) / "asr-trio"
-    base = "Library/Caches" if sys.platform == "darwin" else ".cache"
-    try:
-        return Path.home() / base / "asr-trio"
-    except RuntimeError:  # no home at all
-        return Path(tempfile.gettempdir()) / "asr-trio"
+        folders.append(Path(given) / "asr-trio")
+    else:
+        with contextlib.suppress(RuntimeError):  # no home
+            base = "Library/Caches" if sys.platform == "darwin" else ".cache"
+            folders.append(Path.home() / base / "asr-trio")
+    temporary = Path(tempfile.gettempdir()) / f"asr-trio-{os.getuid()}"
+    with contextlib.suppress(OSError):
+        temporary.mkdir(mode=0o700, exist_ok=True)
+        facts = temporary.stat(follow_symlinks=False)
+        if stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid() and not facts.st_mode & 0o022:
+            folders.append(temporary)
+    return folders
 
 
 # --- training ---------------------------------------------------------------------------------------------------

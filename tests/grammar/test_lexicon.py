@@ -116,6 +116,18 @@ def test_the_learnt_model_is_kept_on_disk(tmp_path):
     assert first.pronounce("Ábá") == ("EY B EY",)
 
 
+def test_without_a_home_the_model_is_kept_in_a_folder_of_our_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    entries = {"ab": "EY B", "ba": "B EY", "bab": "B EY B", "aba": "EY B EY"}
+    spelling.cached(entries)
+    (folder,) = tmp_path.iterdir()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert len(list(folder.iterdir())) == 1
+    folder.chmod(0o777)  # anybody may have written there
+    assert spelling._cache_folders() == [Path("/dev/null/asr-trio")]
+
+
 def _distance(a: list[str], b: list[str]) -> int:
     row = list(range(len(b) + 1))
     for i, x in enumerate(a, start=1):
