@@ -1,6 +1,7 @@
 """The engines of the configured models: found by name, made once for each process.
 
-``pocketsphinx`` is built in; others come from the entry-point group ``asr_trio.engines`` (`recognizer.base.Engine`).
+``pocketsphinx`` and the scripted ``fake`` are built in; others come from the entry-point group ``asr_trio.engines``
+(`recognizer.base.Engine`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Final, cast
 from asr_trio.errors import AcousticModelError
 from asr_trio.recognizer.base import Engine, GrammarModel, LanguageModel
 from asr_trio.recognizer.grammars import lexicon, load_grammar
-from asr_trio.recognizer.models import POCKETSPHINX, ModelRegistry
+from asr_trio.recognizer.models import FAKE, POCKETSPHINX, ModelRegistry
 
 ENTRY_POINT_GROUP: Final = "asr_trio.engines"
 
@@ -26,6 +27,10 @@ def find_maker(engine: str) -> type[Engine]:
         from asr_trio.recognizer.pocketsphinx import PocketSphinxEngine
 
         return PocketSphinxEngine
+    if engine == FAKE:
+        from asr_trio.recognizer.fake import FakeEngine
+
+        return FakeEngine
     for entry_point in entry_points(group=ENTRY_POINT_GROUP, name=engine):
         try:
             return cast("type[Engine]", entry_point.load())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
-from functools import lru_cache
 
 import msgspec
 
@@ -26,7 +26,7 @@ class _Package(msgspec.Struct, frozen=True):
     grammar: bytes
 
 
-class Grammar(msgspec.Struct, frozen=True, kw_only=True):
+class Grammar(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A compiled grammar as the decoder wants it.
 
     Attributes:
@@ -41,6 +41,30 @@ class Grammar(msgspec.Struct, frozen=True, kw_only=True):
     pronunciations: tuple[tuple[str, ...], ...]
     compiled: CompiledGrammar
 
+    @functools.cached_property
+    def _arcs_from(self) -> dict[int, list[tuple[int, int]]]:
+        outgoing: dict[int, list[tuple[int, int]]] = {}
+        for source, target, _, word in self.compiled.arcs():
+            outgoing.setdefault(source, []).append((target, word))
+        return outgoing
+
+    def closure(self, state: int) -> tuple[int, ...]:
+        """Return the states that can be reached without a word, the state itself first."""
+        reached = [state]
+        for here in reached:
+            reached.extend(
+                target for target, word in self._arcs_from.get(here, ()) if word < 0 and target not in reached
+            )
+        return tuple(reached)
+
+    def targets(self, state: int, word: int) -> list[int]:
+        """Return the states that a word leads to."""
+        return [target for target, label in self._arcs_from.get(state, ()) if label == word]
+
+    def parallel_words(self, source: int, target: int) -> set[int]:
+        """Return the words that lead from one state to another."""
+        return {word for there, word in self._arcs_from.get(source, ()) if there == target and word >= 0}
+
     def interpret(self, words: Sequence[str], score: int) -> tuple[Interpretation, ...]:
         """Return what a sentence means, best first; `score` is the sentence's own."""
         return tuple(
@@ -49,7 +73,7 @@ class Grammar(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-@lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=64)
 def load_grammar(model: GrammarModel) -> Grammar:
     """Read the bytes that `compile_grammar` returned.
 
@@ -74,7 +98,7 @@ def lexicon(name: str, settings: ModelSettings) -> Lexicon:
     return _lexicon(model_files(name, settings).dictionary, settings.languages[0])
 
 
-@lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=8)
 def _lexicon(dictionary: str, language: str) -> Lexicon:
     return Lexicon.from_dictionary(dictionary, language=language)
 

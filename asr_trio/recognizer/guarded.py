@@ -4,31 +4,29 @@ The binding trusts its caller: audio after the end of an utterance never returns
 search changed in the middle of an utterance ends the process, an empty block raises. So nothing else touches a
 decoder; what is not allowed in a state raises LocalProtocolError before it reaches C.
 
-A decoder remembers the utterances before: the cepstral mean, the noise estimate, and (in tied-mixture models) the best
-Gaussians of codebooks that were not looked at since. `forget` clears all three, the last by a short fixed noise that
-visits every codebook, so that a result depends on its own audio only.
+Features come from `features`, not from the decoder. It still remembers the utterances before: its own cepstral mean,
+and (in tied-mixture models) the best Gaussians of codebooks that were not looked at since. The first is set to nothing
+at each start, the second is driven out by a few fixed frames, so that a result depends on its own audio only.
 """
 
 from __future__ import annotations
 
-import array
 import enum
 import tempfile
 from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 import pocketsphinx
 
 from asr_trio.errors import AcousticModelError, LocalProtocolError
+from asr_trio.recognizer.features import DELTA_REACH, Frames
 
 FRAMES_PER_SECOND: Final = 100
 
-PRIMER_SAMPLES: Final = 3200
-"""0.2 s: more than the look-back of the mixture cache (phone-loop window + 2 frames)."""
-
-PRIMING_BYTES_MIN: Final = 6400
-"""0.2 s: a mean over less says more about the sound than about the channel."""
+PRIMER_FRAMES: Final = 20
+"""More than the look-back of the mixture cache (phone-loop window + 2 frames)."""
 
 FILLERS: Final = frozenset({"<s>", "</s>", "<sil>", "(NULL)"})
 
@@ -39,7 +37,6 @@ class Segment(msgspec.Struct, frozen=True):
     word: str
     start: int
     end: int
-    acoustic_score: float
     posterior: float
 
 
@@ -49,23 +46,23 @@ class _State(enum.Enum):
     ENDED = enum.auto()
 
 
-def _primer() -> bytes:
-    # A linear congruential generator (Numerical Recipes) as white noise of +-1000: any fixed broadband sound would do.
-    state, samples = 1, array.array("h")
-    for _ in range(PRIMER_SAMPLES):
+def _primer(n_cepstra: int) -> Frames:
+    # A linear congruential generator (Numerical Recipes): any fixed features of some spread would do.
+    state, values = 1, []
+    for _ in range(PRIMER_FRAMES * n_cepstra):
         state = (1664525 * state + 1013904223) & 0xFFFFFFFF
-        samples.append((state >> 16) % 2001 - 1000)
-    return samples.tobytes()
+        values.append((state >> 16) / 32768.0 - 1.0)
+    return np.array(values, dtype=np.float32).reshape(PRIMER_FRAMES, n_cepstra)
 
 
 class GuardedDecoder:
     """A decoder that cannot be misused."""
 
-    def __init__(self, *, cmn_init: str, options: dict[str, Any]) -> None:
+    def __init__(self, *, n_cepstra: int, options: dict[str, Any]) -> None:
         """Load a decoder.
 
         Args:
-            cmn_init: comma-separated cepstral mean to start from.
+            n_cepstra: of a frame that the model takes.
             options: configuration of PocketSphinx.
 
         Raises:
@@ -75,9 +72,11 @@ class GuardedDecoder:
             self._decoder = pocketsphinx.Decoder(pocketsphinx.Config(**{"loglevel": "FATAL", **options}))
         except (RuntimeError, KeyError, ValueError, TypeError) as error:
             raise AcousticModelError(f"PocketSphinx cannot load the model: {error}") from error
-        self._cmn_init = cmn_init
+        self._no_mean = ",".join(["0"] * n_cepstra)
+        self._primer = _primer(n_cepstra)
         self._state = _State.IDLE
         self._clean = False
+        self._starting = False
         self._search = ""
         self._words: set[str] = set()
 
@@ -140,48 +139,34 @@ class GuardedDecoder:
         self.abandon()
         if self._clean:
             return
-        self._decoder.reinit_feat()
-        self._decoder.set_cmn(self._cmn_init)
-        self._decoder.start_utt()
-        self._decoder.process_raw(_PRIMER)
+        self._begin()
+        self._decoder.process_cep(self._primer.tobytes())
         self._decoder.end_utt()
-        self._decoder.reinit_feat()
         self._state = _State.IDLE
         self._clean = True
-
-    def prepare(self, cmn: str) -> None:
-        """Get ready for a new caller: the cepstral mean starts from `cmn`, or where empty from the model's own."""
-        self.forget()
-        self._decoder.set_cmn(cmn or self._cmn_init)
-
-    def prime(self, pcm: bytes) -> None:
-        """Let the cepstral mean of the next utterance start from the mean over this audio."""
-        self.abandon()
-        if len(pcm) < PRIMING_BYTES_MIN:
-            return
-        self._decoder.start_utt()
-        self._decoder.process_raw(pcm, True, True)  # features only, and the mean over the whole
-        self._decoder.end_utt()
-        cmn = self._decoder.get_cmn(True)
-        self._decoder.reinit_feat()
-        self._decoder.set_cmn(cmn)
-        self._state = _State.IDLE
-        self._clean = False
 
     def start(self) -> None:
         """Begin an utterance."""
         self._require(_State.IDLE, _State.ENDED)
-        self._decoder.start_utt()
+        self._begin()
+        self._starting = True
         self._state = _State.UTTERANCE
         self._clean = False
 
-    def process(self, pcm: bytes) -> None:
-        """Decode whole samples; results depend on the block size, which the caller keeps constant."""
+    def _begin(self) -> None:
+        self._decoder.reinit_feat()
+        self._decoder.set_cmn(self._no_mean)  # features come normalised
+        self._decoder.start_utt()
+
+    def process(self, cepstra: Frames) -> None:
+        """Decode normalised cepstra, shape (frames, cepstra)."""
         self._require(_State.UTTERANCE)
-        if len(pcm) % 2:
-            raise LocalProtocolError("half a sample was given to the decoder")
-        if pcm:
-            self._decoder.process_raw(pcm)
+        if not len(cepstra):
+            return
+        if self._starting:  # the decoder drops what its delta window reaches over, which would shift all times
+            self._starting = False
+            cepstra = np.concatenate([np.repeat(cepstra[:1], DELTA_REACH, axis=0), cepstra])
+        self._decoder.process_cep(cepstra.tobytes())
 
     def end(self) -> None:
         """End the utterance."""
@@ -193,10 +178,6 @@ class GuardedDecoder:
         """End the utterance if one is running; its result is not wanted."""
         if self._state is _State.UTTERANCE:
             self.end()
-
-    def cmn(self) -> str:
-        """Return the cepstral mean as it is now, for `prepare` of a later recognition of the same speaker."""
-        return str(self._decoder.get_cmn(False))
 
     # --- results -------------------------------------------------------------------------------------------------
 
@@ -211,18 +192,16 @@ class GuardedDecoder:
         self._require(_State.UTTERANCE, _State.ENDED)
         if self._decoder.hyp() is None:
             return []
-        log = self._decoder.get_logmath().log
         return [
-            Segment(
-                segment.word,
-                segment.start_frame,
-                segment.end_frame + 1,
-                float(log(segment.ascore)) if segment.ascore > 0 else float("-inf"),
-                min(1.0, segment.prob),
-            )
+            Segment(segment.word, segment.start_frame, segment.end_frame + 1, min(1.0, segment.prob))
             for segment in self._decoder.seg()
             if segment.end_frame >= segment.start_frame >= 0 and segment.word != "(NULL)"
         ]
+
+    def phones(self, word: str) -> tuple[str, ...]:
+        """Return the phones of a word (with the number of its pronunciation) of the dictionary, or ()."""
+        found = self._decoder.lookup_word(word)
+        return tuple(found.split()) if found else ()
 
     def nbest(self, limit: int) -> Iterator[str]:
         """Yield distinct word strings, best first, from at most `limit` entries of the search; needs a lattice."""
@@ -236,9 +215,6 @@ class GuardedDecoder:
             if hypothesis is not None and hypothesis.hypstr and hypothesis.hypstr not in seen:
                 seen.add(hypothesis.hypstr)
                 yield hypothesis.hypstr
-
-
-_PRIMER: Final = _primer()
 
 
 def is_filler(word: str) -> bool:

@@ -26,8 +26,8 @@ from asr_trio.recognizer.grammars import compile_grammar, interpret_text
 
 BYTES_PER_S: Final = 2 * base.SAMPLE_RATE_HZ
 
-BLOCK_BYTES: Final = BYTES_PER_S // 50
-"""20 ms: the search lags the audio by at most this much more, and handing a block over costs 5 us."""
+BLOCK_BYTES: Final = BYTES_PER_S * 3 // 50
+"""60 ms: the search lags the audio by at most this much more; smaller blocks cost more than they win."""
 
 READ_BYTES: Final = 65_536
 READ_AHEAD_FRAMES: Final = 256
@@ -57,7 +57,7 @@ class Worker:
         self._waiting: deque[base.ToWorker] = deque()
         self._ended = False
         self._said_s = time.monotonic()
-        self._recognition: _Competition | None = None
+        self._recognition: Competition | None = None
         self._recognitions = 0
         self._niced = False
 
@@ -134,15 +134,15 @@ class Worker:
             os.nice(BATCH_NICENESS)
             self._niced = True
         self._recognitions += 1
-        self._recognition = _Competition(frame, self._engines)
+        self._recognition = Competition(frame, self._engines)
         self._say(base.Opened())
 
-    def _running(self) -> _Competition:
+    def _running(self) -> Competition:
         if self._recognition is None:
             raise errors.LocalProtocolError("no recognition is running")
         return self._recognition
 
-    def _decode(self, recognition: _Competition, pcm: bytes) -> None:
+    def _decode(self, recognition: Competition, pcm: bytes) -> None:
         for block in recognition.blocks(pcm):
             if self._look_ahead():
                 return
@@ -164,7 +164,7 @@ class Worker:
         self._say(base.Closed(recycle=worn or self._niced, rss_bytes=rss_bytes))
 
 
-class _Competition:
+class Competition:
     """The models of one recognition, fed the same audio; the best scores win."""
 
     def __init__(self, frame: base.Open, engines: Engines) -> None:
@@ -172,7 +172,7 @@ class _Competition:
         states = msgspec.msgpack.decode(frame.channel_state, type=dict[str, bytes]) if frame.channel_state else {}
         self._contestants: list[tuple[str, base.Recognition]] = []
         try:
-            for model in frame.models:
+            for model in dict.fromkeys(frame.models):
                 name = engines.name_for(model)
                 recognition = engines.get(name).open(model, frame.settings, states.get(name, b""))
                 self._contestants.append((name, recognition))
@@ -188,6 +188,7 @@ class _Competition:
         self._cpu_started_s = 0.0
 
     def start_segment(self, start_s: float) -> None:
+        """Begin a segment."""
         if self._in_segment:
             raise errors.LocalProtocolError("a segment is running already")
         self._in_segment = True
@@ -222,11 +223,13 @@ class _Competition:
         return (base.Partial(alternatives=best, end_s=end_s),) if best else ()
 
     def pause(self) -> None:
+        """Let the decoders prepare their results."""
         self._flush()
         for _, recognition in self._contestants:
             recognition.pause()
 
     def resume(self) -> None:
+        """Tell the decoders that speech goes on."""
         self._flush()
         for _, recognition in self._contestants:
             recognition.resume()
@@ -243,6 +246,7 @@ class _Competition:
                 recognition.accept(rest)
 
     def finish_segment(self, end_s: float) -> base.Final:
+        """Decode what is left and return the best hypotheses of all models."""
         self._flush()
         self._in_segment = False
         results = []
@@ -256,6 +260,7 @@ class _Competition:
         )
 
     def close(self) -> None:
+        """Give all decoders back."""
         for _, recognition in self._contestants:
             recognition.close()
 

@@ -1,0 +1,248 @@
+"""The Gaussian mixtures of a PocketSphinx acoustic model, read for scoring instead of searching.
+
+The decoder says how well the words of a grammar fit; whether anything else would have fitted better it cannot say,
+because it looks at nothing else. Here every tied state (senone) of the model is scored on every second frame, so that
+the states of the recognised words can be compared with the best state of all: the evidence of `confidence`.
+
+File formats are those of CMU Sphinx (``mdef`` binary, ``means``, ``variances``, ``sendump``).
+"""
+
+from __future__ import annotations
+
+import functools
+import struct
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr_trio.errors import AcousticModelError
+from asr_trio.recognizer.features import DELTA_REACH, Frames, with_deltas
+
+LOG_BASE: Final = 1.0001
+SENONE_SHIFT: Final = 10
+"""Mixture weights are logarithms to LOG_BASE, shifted right by this many bits."""
+VARIANCE_FLOOR: Final = 1e-4
+FRAME_STEP: Final = 2
+"""Scored are every second frames: neighbours differ little, and it halves the cost."""
+CHUNK_FRAMES: Final = 50
+"""Audio is scored in chunks of half a second as it comes, so that little is left to do when speech ends."""
+SCORE_FLOOR: Final = -60.0
+
+WORD_INTERNAL, WORD_BEGIN, WORD_END, WORD_SINGLE = range(4)
+
+Scores = NDArray[np.float16]
+
+
+class AcousticModel:
+    """States and mixtures of one model; read-only, shared by all processes."""
+
+    def __init__(self, acoustic: str) -> None:
+        """Read a model folder.
+
+        Raises:
+            AcousticModelError: the model is not of a supported kind (tied mixtures with ``sendump``) or damaged.
+        """
+        folder = Path(acoustic)
+        try:
+            self._read_definition((folder / "mdef").read_bytes())
+            means = _read_gaussians((folder / "means").read_bytes())
+            variances = _read_gaussians((folder / "variances").read_bytes())
+            weights = self._read_weights((folder / "sendump").read_bytes(), len(means))
+        except (OSError, ValueError, IndexError, struct.error) as error:
+            raise AcousticModelError("the acoustic model has no tied mixtures that could be read") from error
+        self._n_codebooks = means[0].shape[0]
+        if self._n_codebooks not in (1, len(self.phones)):
+            raise AcousticModelError("the acoustic model has mixtures that are tied in an unknown way")
+        self._gaussians = [_as_linear(mean, variance) for mean, variance in zip(means, variances, strict=True)]
+        owners = self._owners if self._n_codebooks > 1 else np.zeros_like(self._owners)
+        self._members = [np.flatnonzero(owners == number) for number in range(self._n_codebooks)]
+        self._weights = [[np.ascontiguousarray(stream[:, members]) for members in self._members] for stream in weights]
+        order = np.argsort(self._owners, kind="stable")
+        self._by_phone = order
+        self._phone_starts = np.searchsorted(self._owners[order], np.arange(len(self.phones)))
+        self.silence_senones = list(self.senones("SIL", "SIL", "SIL", WORD_SINGLE))
+
+    def _read_definition(self, data: bytes) -> None:
+        if data[:4] != b"BMDF":
+            raise ValueError("not a binary model definition")
+        _, header_bytes = struct.unpack_from("<2i", data, 4)
+        at = 12 + header_bytes
+        (n_phones, n_triphones, n_states, _, n_senones, _, n_sequences, _, n_nodes, _) = struct.unpack_from(
+            "<10i", data, at
+        )
+        names_at = at = at + 40
+        phones = []
+        for _ in range(n_phones):
+            end = data.index(b"\0", at)
+            phones.append(data[at:end].decode("ascii"))
+            at = end + 1
+        at = names_at + (at - names_at + 3) // 4 * 4
+        self._tree = np.frombuffer(data, [("context", "<i2"), ("n", "<i2"), ("down", "<i4")], n_nodes, at).tolist()
+        at += 8 * n_nodes
+        entries = np.frombuffer(data, [("sequence", "<i4"), ("tmat", "<i4"), ("attributes", "u1", 4)], n_triphones, at)
+        at += 12 * n_triphones + 4
+        self._sequences = np.frombuffer(data, "<u2", n_sequences * n_states, at).reshape(n_sequences, n_states)
+        self._sequence_of = entries["sequence"]
+        self.phones = {name: number for number, name in enumerate(phones)}
+        self.n_senones = n_senones
+        owners = np.zeros(n_senones, dtype=np.intp)
+        bases = np.where(np.arange(n_triphones) < n_phones, np.arange(n_triphones), entries["attributes"][:, 1])
+        owners[self._sequences[entries["sequence"]]] = bases[:, None]
+        self._owners = owners
+
+    def _read_weights(self, data: bytes, n_streams: int) -> list[NDArray[np.float32]]:
+        at = 0
+        for _ in range(2):  # title, header
+            (length,) = struct.unpack_from("<i", data, at)
+            at += 4 + length
+        while True:
+            (length,) = struct.unpack_from("<i", data, at)
+            at += 4
+            if not length:
+                break
+            line = data[at : at + length].rstrip(b"\0")
+            at += length
+            if line.startswith(b"cluster_count ") and line != b"cluster_count 0":
+                raise ValueError("clustered mixture weights are not read")
+        n_rows, n_columns = struct.unpack_from("<2i", data, at)
+        raw = np.frombuffer(data, np.uint8, n_streams * n_rows * n_columns, at + 8)
+        shifted = raw.reshape(n_streams, n_rows, n_columns)[:, :, : self.n_senones].astype(np.float32)
+        return list(np.exp(-shifted * np.float32((1 << SENONE_SHIFT) * np.log(LOG_BASE))))
+
+    @functools.lru_cache(maxsize=65_536)  # noqa: B019 - one model lives as long as its process
+    def senones(self, phone: str, left: str, right: str, position: int) -> tuple[int, ...]:
+        """Return the states of a phone between two others; of the phone without context where that was never seen.
+
+        Args:
+            phone: name.
+            left: name of the phone before.
+            right: name of the phone after.
+            position: WORD_INTERNAL, WORD_BEGIN, WORD_END or WORD_SINGLE.
+
+        Raises:
+            KeyError: the model has no such phone.
+        """
+        base = self.phones[phone]
+        for place in (position, WORD_INTERNAL, WORD_BEGIN, WORD_END, WORD_SINGLE):
+            found = self._descend(place, base, self.phones[left], self.phones[right])
+            if found is not None:
+                return tuple(self._sequences[self._sequence_of[found]].tolist())
+        return tuple(self._sequences[self._sequence_of[base]].tolist())
+
+    def _descend(self, *contexts: int) -> int | None:
+        start, count = 0, 4
+        for context in contexts:
+            for node in range(start, start + count):
+                if self._tree[node][0] == context:
+                    break
+            else:
+                return None
+            _, count, start = self._tree[node]
+            if not count:
+                return int(start)
+        return None
+
+    def score(self, features: Frames) -> tuple[Scores, Scores]:
+        """Score every senone on every frame.
+
+        Args:
+            features: shape (frames, 39).
+
+        Returns:
+            Log likelihoods relative to the best senone of the frame, shape (frames, senones); and of the best senone
+            of each phone, shape (frames, phones).
+        """
+        n_frames = len(features)
+        scores = np.zeros((n_frames, self.n_senones), np.float32)
+        at = 0
+        for (slopes, offsets), weights in zip(self._gaussians, self._weights, strict=True):
+            width = len(slopes) // 2
+            part = features[:, at : at + width]
+            at += width
+            logs = (np.concatenate([part, part * part], axis=1) @ slopes + offsets).reshape(
+                n_frames, self._n_codebooks, -1
+            )
+            best = logs.max(axis=2)
+            logs -= best[:, :, None]
+            np.exp(logs, out=logs)
+            for number, members in enumerate(self._members):
+                mixed = logs[:, number] @ weights[number]
+                scores[:, members] += np.log(mixed + np.float32(1e-10)) + best[:, number, None]
+        scores -= scores.max(axis=1, keepdims=True)
+        np.maximum(scores, SCORE_FLOOR, out=scores)
+        phones = np.maximum.reduceat(scores[:, self._by_phone], self._phone_starts, axis=1)
+        return scores.astype(np.float16), phones.astype(np.float16)
+
+
+class SegmentScores:
+    """Senone scores of one segment, computed as its features come."""
+
+    def __init__(self, model: AcousticModel) -> None:
+        self._model = model
+        self._cepstra: list[Frames] = []
+        self._n_frames = 0
+        self._scored = 0
+        self._senones: list[Scores] = []
+        self._phones: list[Scores] = []
+
+    def feed(self, cepstra: Frames) -> None:
+        """Take the next frames."""
+        if len(cepstra):
+            self._cepstra.append(cepstra)
+            self._n_frames += len(cepstra)
+        while self._n_frames - DELTA_REACH >= self._scored + CHUNK_FRAMES:
+            self._score(self._scored + CHUNK_FRAMES)
+
+    def catch_up(self) -> None:
+        """Score all frames that can be scored: there is time for it now."""
+        end = (self._n_frames - DELTA_REACH) // FRAME_STEP * FRAME_STEP
+        if end > self._scored:
+            self._score(end)
+
+    def finish(self) -> tuple[Scores, Scores]:
+        """Return the scores of all frames whose number is a multiple of FRAME_STEP; see `AcousticModel.score`."""
+        if self._n_frames > self._scored:
+            self._score(self._n_frames)
+        if not self._senones:
+            return np.zeros((0, self._model.n_senones), np.float16), np.zeros((0, len(self._model.phones)), np.float16)
+        return np.concatenate(self._senones), np.concatenate(self._phones)
+
+    def _score(self, end: int) -> None:
+        cepstra = np.concatenate(self._cepstra)
+        base = self._n_frames - len(cepstra)  # number of the first frame that is still kept
+        first = max(base, self._scored - DELTA_REACH)
+        features = with_deltas(cepstra[first - base : end + DELTA_REACH - base])
+        senones, phones = self._model.score(features[self._scored - first : end - first : FRAME_STEP])
+        self._senones.append(senones)
+        self._phones.append(phones)
+        self._scored = end
+        self._cepstra = [cepstra[max(0, end - DELTA_REACH - base) :]]
+
+
+def _read_gaussians(data: bytes) -> list[NDArray[np.float32]]:
+    """Return means or variances, for each stream an array of shape (codebooks, Gaussians, dimensions)."""
+    at = data.index(b"endhdr\n") + 7
+    if data[at : at + 4] != struct.pack("<I", 0x11223344):
+        raise ValueError("of another byte order")
+    n_codebooks, n_streams, n_gaussians = struct.unpack_from("<3i", data, at + 4)
+    widths = struct.unpack_from(f"<{n_streams}i", data, at + 16)
+    at += 16 + 4 * n_streams + 4
+    values = np.frombuffer(data, "<f4", n_codebooks * n_gaussians * sum(widths), at).reshape(n_codebooks, -1)
+    edges = np.cumsum([0, *(n_gaussians * width for width in widths)])
+    return [
+        values[:, edges[number] : edges[number + 1]].reshape(n_codebooks, n_gaussians, width)
+        for number, width in enumerate(widths)
+    ]
+
+
+def _as_linear(
+    mean: NDArray[np.float32], variance: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return a diagonal Gaussian's log density as a linear function of (x, x^2): slopes (2 dimensions, n), offsets."""
+    means = mean.reshape(-1, mean.shape[-1]).astype(np.float64)
+    variances = np.maximum(variance.reshape(-1, variance.shape[-1]).astype(np.float64), VARIANCE_FLOOR)
+    slopes = np.concatenate([means / variances, -0.5 / variances], axis=1).T
+    offsets = -0.5 * (means * means / variances + np.log(2 * np.pi * variances)).sum(axis=1)
+    return np.ascontiguousarray(slopes, dtype=np.float32), offsets.astype(np.float32)

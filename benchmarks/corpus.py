@@ -1,0 +1,133 @@
+"""The development recordings as pairs of audio and what recognises it; see the folder's own README."""
+
+from __future__ import annotations
+
+import csv
+import random
+from functools import lru_cache
+from math import gcd
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import soundfile
+from scipy.signal import resample_poly
+
+DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+SAMPLE_RATE_HZ = 16_000
+CROSSED_GRAMMARS = ("digits", "digit", "yesno", "commands", "spell", "date", "number", "home", "coffee")
+GRAMMARS = (*CROSSED_GRAMMARS, "alnum", "an4_all", "edit")
+LOW_DIGITS = ["zero", "one", "two", "three", "four"]
+HIGH_DIGITS = ["five", "six", "seven", "eight", "nine"]
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """A recording and what is to recognise it.
+
+    Attributes:
+        kind: set of the corpus that the pair belongs to.
+        grammar: name of a grammar, or "" for free speech.
+        covered: the grammar covers what is said.
+    """
+
+    kind: str
+    path: Path
+    transcript: str
+    grammar: str
+    covered: bool
+    speaker: str
+
+
+def table(name: str) -> list[dict[str, str]]:
+    with (DATA / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+@lru_cache(maxsize=64)
+def read_audio(path: Path) -> tuple[bytes, bool]:
+    """Return 16 kHz 16-bit samples, and whether the recording is narrow (8 kHz)."""
+    samples, rate = soundfile.read(path, dtype="float64")
+    if samples.ndim > 1:
+        samples = samples.mean(axis=1)
+    if rate != SAMPLE_RATE_HZ:
+        divisor = gcd(rate, SAMPLE_RATE_HZ)
+        samples = resample_poly(samples, SAMPLE_RATE_HZ // divisor, rate // divisor)
+    return np.clip(np.rint(samples * 32767), -32768, 32767).astype("<i2").tobytes(), rate < SAMPLE_RATE_HZ
+
+
+def grammar_text(name: str) -> bytes:
+    if name in ("low_digit", "high_digit"):
+        words = LOW_DIGITS if name == "low_digit" else HIGH_DIGITS
+        return f"#JSGF V1.0; grammar d; public <d> = {' | '.join(words)};".encode()
+    return (DATA / "grammars" / f"{name}.jsgf").read_bytes()
+
+
+def covered_pairs() -> list[Pair]:
+    """Recordings with a grammar that covers them."""
+    pairs = [_pair("an4", "an4", row) for row in table("an4/refs.tsv")]
+    pairs += [_pair("digits", "digits_fsdd", row) for row in table("digits_fsdd/isolated.tsv")]
+    pairs += [_pair("digit strings", "digits_fsdd", row) for row in table("digits_fsdd/strings.tsv")]
+    pairs += [_pair("home", "home", row) for row in table("home/refs.tsv") if row["in_grammar"] == "yes"]
+    telephone = [row for row in table("tel/refs.tsv") if row["grammar"] in GRAMMARS]
+    pairs += [_pair("telephone", "tel", {**row, "path": row["path_pcm"]}) for row in telephone]
+    pairs += [_pair("telephone mu-law", "tel", {**row, "path": row["path_ulaw"]}) for row in telephone]
+    return pairs
+
+
+def _pair(kind: str, folder: str, row: dict[str, str]) -> Pair:
+    return Pair(kind, DATA / folder / row["path"], row["transcript"], row["grammar"], True, row["speaker"])
+
+
+def uncovered_pairs() -> list[Pair]:
+    """The given pairs of recordings and grammars that do not cover them."""
+    return [
+        Pair("oog", DATA / row["path"], row["transcript"], row["grammar"], False, Path(row["path"]).stem)
+        for row in table("oog/refs.tsv")
+    ]
+
+
+def silent_pairs() -> list[Pair]:
+    """Recordings without speech under several grammars."""
+    return [
+        Pair("nospeech", DATA / "nospeech" / row["path"], "", grammar, False, Path(row["path"]).stem)
+        for row in table("nospeech/refs.tsv")
+        for grammar in ("digits", "yesno", "commands", "home", "digit", "spell")
+    ]
+
+
+def half_digit_pairs() -> list[Pair]:
+    """Single digits under grammars of the lower and of the upper five: the same speakers inside and outside."""
+    return [
+        Pair("half digits", pair.path, pair.transcript, name, pair.transcript in words, pair.speaker)
+        for pair in covered_pairs()
+        if pair.kind == "digits"
+        for name, words in (("low_digit", LOW_DIGITS), ("high_digit", HIGH_DIGITS))
+    ]
+
+
+def crossed_pairs(words_of: dict[str, set[str]]) -> list[Pair]:
+    """Further pairs that do not fit, made by crossing recordings with other grammars.
+
+    Args:
+        words_of: words of each grammar; a pair is left out where they could make up the transcript.
+    """
+    choose = random.Random(1)
+    sources = [pair for pair in covered_pairs() if pair.kind in ("an4", "home", "digit strings")]
+    sources += [
+        Pair("free", DATA / "free" / row["path"], row["transcript"], "", False, row["speaker"])
+        for row in table("free/refs.tsv")
+    ]
+    return [
+        Pair(f"{source.kind} x", source.path, source.transcript, grammar, False, source.speaker)
+        for source in sources
+        for grammar in choose.sample(CROSSED_GRAMMARS, 3)
+        if grammar != source.grammar and not set(source.transcript.split()) <= words_of[grammar]
+    ]
+
+
+def free_pairs() -> list[Pair]:
+    """Read sentences for free speech."""
+    return [
+        Pair("free", DATA / "free" / row["path"], row["transcript"], "", True, row["speaker"])
+        for row in table("free/refs.tsv")
+    ]

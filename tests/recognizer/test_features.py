@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pocketsphinx
+import pytest
+
+from asr_trio.errors import AcousticModelError
+from asr_trio.recognizer.features import (
+    ChannelMean,
+    FeatureParameters,
+    FrontEnd,
+    SegmentFeatures,
+    read_parameters,
+    with_deltas,
+)
+from asr_trio.recognizer.guarded import GuardedDecoder
+from asr_trio.recognizer.models import package_model_folder
+from tests.recognizer.audio import read_pcm
+
+ZERO = np.zeros(13)
+
+
+def front_end() -> FrontEnd:
+    return FrontEnd(read_parameters(str(package_model_folder() / "en-us")))
+
+
+def noise(samples: int) -> bytes:
+    return np.random.default_rng(1).normal(0, 3000, samples).astype("<i2").tobytes()
+
+
+def cepstra(pcm: bytes, block_bytes: int) -> np.ndarray:
+    features = SegmentFeatures(front_end(), ChannelMean(ZERO), None)
+    blocks = [features.feed(pcm[at : at + block_bytes]) for at in range(0, len(pcm), block_bytes)]
+    return np.concatenate([*blocks, features.finish()])
+
+
+def test_parameters_of_the_package_model() -> None:
+    parameters = read_parameters(str(package_model_folder() / "en-us"))
+    assert (parameters.nfilt, parameters.upperf, parameters.transform) == (25, 6800.0, "dct")
+    assert parameters.remove_noise
+
+
+@pytest.mark.parametrize("block_bytes", [320, 1000, 32000])
+def test_blocks_of_any_size_give_the_same_frames_within_rounding(block_bytes: int) -> None:
+    pcm = noise(16000)
+    whole = cepstra(pcm, len(pcm))
+    assert whole.shape == (99, 13)
+    np.testing.assert_allclose(cepstra(pcm, block_bytes), whole, atol=1e-4)
+
+
+def test_running_mean_converges_to_the_mean_of_the_channel() -> None:
+    mean = ChannelMean(ZERO)
+    shifted = np.random.default_rng(2).normal(5.0, 1.0, (4000, 13))
+    for at in range(0, 4000, 6):
+        last = mean.subtract(shifted[at : at + 6])
+    assert abs(last.mean()) < 0.3
+
+
+def test_mean_travels_as_bytes_and_rubbish_starts_afresh() -> None:
+    mean = ChannelMean(ZERO)
+    mean.subtract(np.ones((300, 13)))
+    frame = np.ones((1, 13))
+    again = ChannelMean.from_bytes(mean.to_bytes(), ZERO)
+    np.testing.assert_array_equal(again.subtract(frame), mean.subtract(frame))
+    for rubbish in (b"", b"\xff\xff", ChannelMean(np.zeros(5)).to_bytes()):
+        np.testing.assert_array_equal(
+            ChannelMean.from_bytes(rubbish, ZERO).subtract(frame), ChannelMean(ZERO).subtract(frame)
+        )
+
+
+def test_deltas_follow_the_definition() -> None:
+    ramp = np.arange(20.0, dtype=np.float32)[:, None] ** 2
+    features = with_deltas(ramp)
+    assert features.shape == (20, 3)
+    assert features[10].tolist() == [100.0, 12.0**2 - 8.0**2, (13.0**2 - 9.0**2) - (11.0**2 - 7.0**2)]
+
+
+@pytest.mark.parametrize("text", ["-feat s3_1x39", "-agc max", "-transform wavelet"])
+def test_front_end_that_is_not_ours_is_refused(tmp_path, text: str) -> None:
+    (tmp_path / "feat.params").write_text(text)
+    with pytest.raises(AcousticModelError):
+        FrontEnd(read_parameters(str(tmp_path)))
+
+
+@pytest.mark.shared
+def test_words_have_the_times_that_the_front_end_of_the_decoder_gives(shared: Path) -> None:
+    folder = package_model_folder()
+    options = {"hmm": str(folder / "en-us"), "dict": str(folder / "cmudict-en-us.dict"), "lm": None, "bestpath": False}
+    theirs, ours = pocketsphinx.Decoder(loglevel="FATAL", **options), GuardedDecoder(n_cepstra=13, options=options)
+    words = ["and", "gradually", "as", "i", "did", "so"]
+    arcs = [(number, number + 1, 1.0, word) for number, word in enumerate(words)]
+    theirs.add_fsg("g", theirs.create_fsg("g", 0, len(words), arcs))
+    fsg = f"FSG_BEGIN g\nN {len(words) + 1}\nS 0\nF {len(words)}\n"
+    fsg += "".join(f"T {number} {number + 1} 1 {word}\n" for number, word in enumerate(words)) + "FSG_END\n"
+    ours.add_graph("g", fsg)
+    theirs.activate_search("g")
+    ours.activate("g")
+    pcm = read_pcm(shared / "data" / "free" / "flac" / "libri-clean-8629-261140-0000.flac")[: 2 * 32000]
+    theirs.start_utt()
+    theirs.process_raw(pcm)
+    theirs.end_utt()
+    ours.start()
+    ours.process(cepstra_without_mean(pcm) - np.array([40, 3, -1] + [0] * 10, dtype=np.float32))
+    ours.end()
+    wanted = [(segment.word, segment.start_frame) for segment in theirs.seg() if segment.start_frame >= 0]
+    found = [(segment.word, segment.start) for segment in ours.segments()]
+    assert len(found) > len(words)
+    assert [word for word, _ in found] == [word for word, _ in wanted]
+    assert all(abs(here - there) <= 1 for (_, here), (_, there) in zip(found, wanted, strict=True))
+
+
+def cepstra_without_mean(pcm: bytes) -> np.ndarray:
+    class NoMean(ChannelMean):
+        def subtract(self, frames: np.ndarray) -> np.ndarray:
+            return frames
+
+    features = SegmentFeatures(front_end(), NoMean(ZERO), None)
+    return np.concatenate([features.feed(pcm), features.finish()])
+
+
+def test_defaults_are_those_of_the_decoder() -> None:
+    config = pocketsphinx.Config()
+    for name in ("nfilt", "transform", "lifter", "alpha", "wlen", "ncep", "remove_noise", "remove_dc", "doublebw"):
+        ours, theirs = getattr(FeatureParameters(), name), config[name]
+        assert ours == pytest.approx(theirs) if isinstance(theirs, float) else ours == theirs, name

@@ -1,0 +1,147 @@
+"""The engine with the model of the package, on recorded speech."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from asr_trio.config import ModelSettings, RecognizerSettings
+from asr_trio.recognizer import base
+from asr_trio.recognizer.grammars import compile_grammar
+from asr_trio.recognizer.models import ModelRegistry
+from asr_trio.recognizer.pocketsphinx import PocketSphinxEngine
+from asr_trio.recognizer.worker import Competition
+from tests.recognizer.audio import read_pcm
+
+REGISTRY = ModelRegistry(RecognizerSettings())
+DIGITS = b"#JSGF V1.0; grammar d; public <d> = <w>+; <w> = zero|oh|one|two|three|four|five|six|seven|eight|nine;"
+COMMANDS = b"#JSGF V1.0; grammar c; public <c> = go|yes|no|stop|start|help|repeat|enter|erase|rubout;"
+
+
+class OneEngine:
+    """Stands for Engines where there is one model."""
+
+    def __init__(self) -> None:
+        self.engine = PocketSphinxEngine("general", ModelSettings())
+
+    def get(self, name: str) -> PocketSphinxEngine:
+        return self.engine
+
+    def name_for(self, model: base.LanguageModel) -> str:
+        return "general"
+
+
+@pytest.fixture(scope="module")
+def engines() -> OneEngine:
+    return OneEngine()
+
+
+def grammar(text: bytes, lm: str = "session:g") -> base.GrammarModel:
+    compiled = compile_grammar(base.Compile(text=text, content_type="application/x-jsgf", lm=lm), REGISTRY)
+    return base.GrammarModel(compiled=compiled.compiled, digest=compiled.digest, lm=lm)
+
+
+GENERAL = base.StatisticalModel(name="general", lm="builtin:slm/general")
+
+
+def recognize(
+    engines: OneEngine,
+    pcm: bytes,
+    *models: base.LanguageModel,
+    start_s: float = 0.0,
+    packet_bytes: int = 6400,
+    **settings: object,
+) -> tuple[base.Final, list[base.Partial]]:
+    frame = base.Open(models=models, settings=base.DecoderSettings(**settings))
+    competition = Competition(frame, engines)
+    competition.start_segment(start_s)
+    partials = [
+        partial
+        for at in range(0, len(pcm), packet_bytes)
+        for block in competition.blocks(pcm[at : at + packet_bytes])
+        for partial in competition.accept(block)
+    ]
+    final = competition.finish_segment(start_s + len(pcm) / 32000)
+    competition.close()
+    return final, partials
+
+
+def an4(shared: Path, name: str) -> bytes:
+    return read_pcm(shared / "data" / "an4" / "flac" / name)
+
+
+@pytest.mark.shared
+def test_command_is_recognised_with_its_time_in_the_stream(engines: OneEngine, shared: Path) -> None:
+    pcm = an4(shared, "an251-fash-b.flac")
+    final, _ = recognize(engines, pcm, grammar(COMMANDS), start_s=10.0)
+    best = final.alternatives[0]
+    assert best.text == "yes"
+    assert best.score >= 50
+    (word,) = best.words
+    assert 10.0 <= word.start_time < word.end_time <= 10.0 + len(pcm) / 32000
+    assert [found.value for found in best.interpretations] == ["yes"]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("kind", ["grammar", "free"])
+def test_results_do_not_depend_on_packets_nor_on_earlier_callers(engines: OneEngine, shared: Path, kind: str) -> None:
+    model = grammar(COMMANDS) if kind == "grammar" else GENERAL
+    pcm, other = an4(shared, "an251-fash-b.flac"), an4(shared, "an253-fash-b.flac")
+    settings = {"max_sentences": 3, "word_details": 2, "partial_interval_ms": 200}
+    wanted = None
+    for packet_bytes in (640, 4096, len(pcm)):
+        final, partials = recognize(engines, pcm, model, packet_bytes=packet_bytes, **settings)
+        found = (final.alternatives, final.channel_state, partials)
+        wanted = wanted or found
+        assert found == wanted
+        recognize(engines, other, model)
+
+
+@pytest.mark.shared
+def test_speech_outside_the_grammar_is_no_match(engines: OneEngine, shared: Path) -> None:
+    pcm = read_pcm(shared / "data" / "free" / "flac" / "libri-clean-8629-261140-0000.flac")[: 6 * 32000]
+    final, _ = recognize(engines, pcm, grammar(COMMANDS))
+    assert final.alternatives == ()
+
+
+@pytest.mark.shared
+def test_nbest_of_a_grammar_are_different_sentences_best_first(engines: OneEngine, shared: Path) -> None:
+    final, _ = recognize(engines, an4(shared, "an251-fash-b.flac"), grammar(COMMANDS), max_sentences=4, word_details=2)
+    texts = [found.text for found in final.alternatives]
+    assert texts[0] == "yes"
+    assert len(set(texts)) == len(texts)
+    scores = [found.score for found in final.alternatives]
+    assert scores == sorted(scores, reverse=True)
+    assert all(found.words and found.interpretations for found in final.alternatives)
+
+
+@pytest.mark.shared
+def test_nbest_of_free_speech_are_different_sentences_with_words(engines: OneEngine, shared: Path) -> None:
+    pcm = read_pcm(shared / "data" / "free" / "flac" / "libri-clean-8629-261140-0000.flac")[: 3 * 32000]
+    final, partials = recognize(engines, pcm, GENERAL, max_sentences=5, word_details=2, partial_interval_ms=500)
+    assert len({found.text for found in final.alternatives}) == 5
+    for found in final.alternatives:
+        assert [word.text for word in found.words] == found.text.split()
+        times = [time for word in found.words for time in (word.start_time, word.end_time)]
+        assert times == sorted(times)
+        assert all(word.start_time < word.end_time for word in found.words)
+    assert [round(partial.end_s / 0.06) * 0.06 for partial in partials] == pytest.approx(
+        [partial.end_s for partial in partials]
+    )
+
+
+@pytest.mark.shared
+def test_of_competing_grammars_the_one_that_covers_the_speech_wins(engines: OneEngine, shared: Path) -> None:
+    models = (grammar(DIGITS, "session:digits"), grammar(COMMANDS, "session:commands"))
+    final, _ = recognize(engines, an4(shared, "an251-fash-b.flac"), *models)
+    assert [(found.text, found.lm) for found in final.alternatives] == [("yes", "session:commands")]
+
+
+def test_silence_and_noise_give_nothing(engines: OneEngine) -> None:
+    for pcm in (bytes(32000), bytes(range(256)) * 125):
+        assert recognize(engines, pcm, grammar(COMMANDS), GENERAL)[0].alternatives == ()
+
+
+def test_no_audio_at_all_gives_nothing(engines: OneEngine) -> None:
+    assert recognize(engines, b"", grammar(COMMANDS), GENERAL)[0].alternatives == ()
