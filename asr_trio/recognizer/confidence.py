@@ -236,7 +236,7 @@ def _viterbi(emitted: Vector) -> NDArray[np.intp]:
     """Return the best way through states from the first to the last, one step or none on each frame."""
     n_frames, n_states = emitted.shape
     if n_frames < n_states:  # too short to visit all: spread evenly
-        return np.arange(n_frames, dtype=np.intp) * n_states // n_frames
+        return np.array([frame * n_states // n_frames for frame in range(n_frames)], dtype=np.intp)
     best = np.full(n_states, -np.inf)
     best[0] = emitted[0, 0]
     moved = np.zeros((n_frames, n_states), dtype=bool)

@@ -28,6 +28,9 @@ FRAMES_PER_SECOND: Final = 100
 PRIMER_FRAMES: Final = 20
 """More than the look-back of the mixture cache (phone-loop window + 2 frames)."""
 
+PROCESS_FRAMES: Final = 6
+"""Handed over at once: more than the decoder's look-ahead buffers hold is lost without a word (46 are too many)."""
+
 FILLERS: Final = frozenset({"<s>", "</s>", "<sil>", "(NULL)"})
 
 
@@ -140,7 +143,7 @@ class GuardedDecoder:
         if self._clean:
             return
         self._begin()
-        self._decoder.process_cep(self._primer.tobytes())
+        self._hand_over(self._primer)
         self._decoder.end_utt()
         self._state = _State.IDLE
         self._clean = True
@@ -166,7 +169,11 @@ class GuardedDecoder:
         if self._starting:  # the decoder drops what its delta window reaches over, which would shift all times
             self._starting = False
             cepstra = np.concatenate([np.repeat(cepstra[:1], DELTA_REACH, axis=0), cepstra])
-        self._decoder.process_cep(cepstra.tobytes())
+        self._hand_over(cepstra)
+
+    def _hand_over(self, cepstra: Frames) -> None:
+        for at in range(0, len(cepstra), PROCESS_FRAMES):
+            self._decoder.process_cep(cepstra[at : at + PROCESS_FRAMES].tobytes())
 
     def end(self) -> None:
         """End the utterance."""

@@ -20,10 +20,10 @@ from asr_trio.grammar.fsg import fsg_text
 from asr_trio.protocol.results import Alternative, Word
 from asr_trio.recognizer.acoustic import AcousticModel, SegmentScores
 from asr_trio.recognizer.alternatives import place_words, substitutions
-from asr_trio.recognizer.bands import Band, model_bands
+from asr_trio.recognizer.bands import model_bands
 from asr_trio.recognizer.base import DecoderSettings, GrammarModel, LanguageModel, Recognition
 from asr_trio.recognizer.confidence import Evidence, SpokenWord, trained_model
-from asr_trio.recognizer.features import ChannelMean, FrontEnd, SegmentFeatures, read_parameters
+from asr_trio.recognizer.features import Bands, Channel, FrontEnd, SegmentFeatures, read_parameters
 from asr_trio.recognizer.grammars import Grammar, load_grammar
 from asr_trio.recognizer.guarded import FRAMES_PER_SECOND, GuardedDecoder, Segment, is_filler, plain_word
 from asr_trio.recognizer.models import ModelFiles, model_files
@@ -55,7 +55,7 @@ class _Acoustics(msgspec.Struct, frozen=True):
     """What recognitions of one model share besides decoders."""
 
     front_end: FrontEnd
-    bands: dict[bool, Band]
+    bands: Bands
     mixtures: AcousticModel | None
 
 
@@ -132,14 +132,13 @@ class _PocketSphinxRecognition:
         self._acoustics = acoustics
         self._lm = lm
         self._settings = settings
-        self._band = acoustics.bands[settings.narrow_band]
-        self._mean = ChannelMean.from_bytes(channel_state, self._band.mean_vector)
+        self._channel = Channel(acoustics.front_end, acoustics.bands, narrow=settings.narrow_band, state=channel_state)
         self._start_s = 0.0
         self._begin_features()
         decoder.forget()
 
     def _begin_features(self) -> None:
-        self._features = SegmentFeatures(self._acoustics.front_end, self._mean, self._band.transform_matrix)
+        self._features = SegmentFeatures(self._acoustics.front_end, self._channel)
         mixtures = self._acoustics.mixtures
         self._scores = SegmentScores(mixtures) if mixtures is not None else None
 
@@ -169,7 +168,7 @@ class _PocketSphinxRecognition:
         self._decoder.end()
 
     def channel_state(self) -> bytes:
-        return self._mean.to_bytes()
+        return self._channel.to_bytes()
 
     def close(self) -> None:
         self._decoder.forget()

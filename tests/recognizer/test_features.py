@@ -8,7 +8,9 @@ import pytest
 
 from asr_trio.errors import AcousticModelError
 from asr_trio.recognizer.features import (
-    ChannelMean,
+    Band,
+    Bands,
+    Channel,
     FeatureParameters,
     FrontEnd,
     SegmentFeatures,
@@ -19,7 +21,7 @@ from asr_trio.recognizer.guarded import GuardedDecoder
 from asr_trio.recognizer.models import package_model_folder
 from tests.recognizer.audio import read_pcm
 
-ZERO = np.zeros(13)
+BANDS = Bands(wide=Band([0.0] * 13), narrow=Band([1.0] * 13))
 
 
 def front_end() -> FrontEnd:
@@ -31,7 +33,7 @@ def noise(samples: int) -> bytes:
 
 
 def cepstra(pcm: bytes, block_bytes: int) -> np.ndarray:
-    features = SegmentFeatures(front_end(), ChannelMean(ZERO), None)
+    features = SegmentFeatures(front_end(), Channel(front_end(), BANDS))
     blocks = [features.feed(pcm[at : at + block_bytes]) for at in range(0, len(pcm), block_bytes)]
     return np.concatenate([*blocks, features.finish()])
 
@@ -50,24 +52,40 @@ def test_blocks_of_any_size_give_the_same_frames_within_rounding(block_bytes: in
     np.testing.assert_allclose(cepstra(pcm, block_bytes), whole, atol=1e-4)
 
 
+def known_channel(*, narrow: bool = True) -> Channel:
+    return Channel(front_end(), BANDS, narrow=narrow)
+
+
 def test_running_mean_converges_to_the_mean_of_the_channel() -> None:
-    mean = ChannelMean(ZERO)
+    channel = known_channel()
     shifted = np.random.default_rng(2).normal(5.0, 1.0, (4000, 13))
     for at in range(0, 4000, 6):
-        last = mean.subtract(shifted[at : at + 6])
+        last = channel.subtract_mean(shifted[at : at + 6])
     assert abs(last.mean()) < 0.3
 
 
-def test_mean_travels_as_bytes_and_rubbish_starts_afresh() -> None:
-    mean = ChannelMean(ZERO)
-    mean.subtract(np.ones((300, 13)))
+def test_channel_travels_as_bytes_and_rubbish_starts_afresh() -> None:
+    channel = known_channel()
+    channel.subtract_mean(np.ones((300, 13)) * 7)
     frame = np.ones((1, 13))
-    again = ChannelMean.from_bytes(mean.to_bytes(), ZERO)
-    np.testing.assert_array_equal(again.subtract(frame), mean.subtract(frame))
-    for rubbish in (b"", b"\xff\xff", ChannelMean(np.zeros(5)).to_bytes()):
-        np.testing.assert_array_equal(
-            ChannelMean.from_bytes(rubbish, ZERO).subtract(frame), ChannelMean(ZERO).subtract(frame)
-        )
+    again = Channel(front_end(), BANDS, state=channel.to_bytes())
+    np.testing.assert_array_equal(again.subtract_mean(frame), channel.subtract_mean(frame))
+    for rubbish in (b"", b"\xff\xff"):
+        assert not Channel(front_end(), BANDS, state=rubbish).is_known
+
+
+@pytest.mark.parametrize(("cutoff_hz", "narrow"), [(8000, False), (5500, False), (4000, True), (3400, True)])
+def test_band_is_told_by_the_audio(cutoff_hz: float, narrow: bool) -> None:
+    spectrum = np.fft.rfft(np.frombuffer(noise(16000), "<i2").astype(float))
+    spectrum[np.fft.rfftfreq(16000, 1 / 16000) > cutoff_hz] = 0
+    pcm = np.fft.irfft(spectrum).astype("<i2").tobytes()
+    channel = Channel(front_end(), BANDS)
+    features = SegmentFeatures(front_end(), channel)
+    assert len(features.feed(pcm[: 32000 // 4])) == 0
+    assert len(features.feed(pcm[32000 // 4 :])) + len(features.finish()) == 99
+    assert Channel(front_end(), BANDS, state=channel.to_bytes()).to_bytes() == channel.to_bytes()
+    assert channel.is_known
+    assert (channel._band is BANDS.narrow) == narrow
 
 
 def test_deltas_follow_the_definition() -> None:
@@ -112,11 +130,11 @@ def test_words_have_the_times_that_the_front_end_of_the_decoder_gives(shared: Pa
 
 
 def cepstra_without_mean(pcm: bytes) -> np.ndarray:
-    class NoMean(ChannelMean):
-        def subtract(self, frames: np.ndarray) -> np.ndarray:
+    class NoMean(Channel):
+        def subtract_mean(self, frames: np.ndarray) -> np.ndarray:
             return frames
 
-    features = SegmentFeatures(front_end(), NoMean(ZERO), None)
+    features = SegmentFeatures(front_end(), NoMean(front_end(), BANDS, narrow=True))
     return np.concatenate([features.feed(pcm), features.finish()])
 
 

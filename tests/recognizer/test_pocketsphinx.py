@@ -99,13 +99,6 @@ def test_results_do_not_depend_on_packets_nor_on_earlier_callers(engines: OneEng
 
 
 @pytest.mark.shared
-def test_speech_outside_the_grammar_is_no_match(engines: OneEngine, shared: Path) -> None:
-    pcm = read_pcm(shared / "data" / "free" / "flac" / "libri-clean-8629-261140-0000.flac")[: 6 * 32000]
-    final, _ = recognize(engines, pcm, grammar(COMMANDS))
-    assert final.alternatives == ()
-
-
-@pytest.mark.shared
 def test_nbest_of_a_grammar_are_different_sentences_best_first(engines: OneEngine, shared: Path) -> None:
     final, _ = recognize(engines, an4(shared, "an251-fash-b.flac"), grammar(COMMANDS), max_sentences=4, word_details=2)
     texts = [found.text for found in final.alternatives]
