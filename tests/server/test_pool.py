@@ -189,5 +189,5 @@ def state_of(pid: int) -> list[str]:
     """Return the fields of a process from its state letter on; "-" for one that is gone."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return ["-", "0"]
