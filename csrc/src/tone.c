@@ -20,6 +20,7 @@
 
 #define PI 3.14159265358979323846
 #define LAG 2
+#define C 0.96f
 #define LANES 8 /* sums side by side: the compiler makes vectors of them; 160 is a multiple */
 #define TELEPHONE_HZ 8000.0
 #define FAR_LAG (ASR_TONE_HISTORY / 4)
@@ -50,15 +51,25 @@ void asr_tone_reset(asr_tone *tone) {
 static void correlate(asr_tone *tone, const int16_t frame[ASR_FRAME_SAMPLES]) {
     memmove(tone->samples, tone->samples + ASR_FRAME_SAMPLES, ASR_TONE_HISTORY * sizeof(float));
     float *newest = tone->samples + ASR_TONE_HISTORY;
-    float x1 = tone->x1;
-    float y1 = tone->y1;
-    for (size_t i = 0; i < ASR_FRAME_SAMPLES; i++) {
-        y1 = 0.96f * y1 + ((float)frame[i] - x1); /* 100 Hz high-pass: an offset would be a third sinusoid */
-        x1 = frame[i];
-        newest[i] = y1;
+    /* high-pass at 100 Hz (an offset would be a third sinusoid): y[n] = c y[n-1] + x[n] - x[n-1], written over four steps
+     * at a time, for each step would wait for the one before */
+    float steps[3 + ASR_FRAME_SAMPLES];
+    memcpy(steps, tone->steps, sizeof tone->steps);
+    steps[3] = (float)frame[0] - tone->last;
+    for (size_t i = 1; i < ASR_FRAME_SAMPLES; i++) {
+        steps[3 + i] = (float)(frame[i] - frame[i - 1]);
     }
-    tone->x1 = x1;
-    tone->y1 = y1;
+    float sum[ASR_FRAME_SAMPLES];
+    for (size_t i = 0; i < ASR_FRAME_SAMPLES; i++) {
+        sum[i] = steps[i + 3] + C * steps[i + 2] + C * C * steps[i + 1] + C * C * C * steps[i];
+    }
+    for (size_t i = 0; i < ASR_FRAME_SAMPLES; i += 4) {
+        for (size_t j = 0; j < 4; j++) {
+            newest[i + j] = C * C * C * C * newest[(ptrdiff_t)(i + j) - 4] + sum[i + j];
+        }
+    }
+    tone->last = frame[ASR_FRAME_SAMPLES - 1];
+    memcpy(tone->steps, steps + ASR_FRAME_SAMPLES, sizeof tone->steps);
     const float *x = newest - 4 * LAG;
     float sums[6][LANES] = {{0.0f}};
     for (size_t i = 0; i < ASR_FRAME_SAMPLES; i += LANES) {

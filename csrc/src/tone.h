@@ -19,7 +19,8 @@ typedef struct asr_tone_pair {
 
 typedef struct asr_tone {
     float samples[ASR_TONE_HISTORY + ASR_FRAME_SAMPLES]; /* high-passed: the newest frame, and what came before it */
-    float x1, y1;
+    float last;     /* sample before the frame, */
+    float steps[3]; /* and differences between those before it */
     asr_tone_sums sums[ASR_TONE_WINDOW];
     uint32_t frames;
     asr_tone_pair before; /* what the window before held */
