@@ -60,6 +60,8 @@ const decoder = new TextDecoder();
  * @property {number} start_time
  * @property {number} end_time
  * @property {string} result_status  `RECOGNIZED`, `NO_MATCH`, `NO_SPEECH`, `NO_INPUT_TIMEOUT`, …
+ * @property {string} [error_code]  of a FAILURE
+ * @property {string} [message]  of a FAILURE, for people
  *
  * @typedef {{ type: 'listening' }
  *         | { type: 'speech-start' }
@@ -531,7 +533,7 @@ export class Session {
   #end(reason) {
     this.#closed = true;
     this.status = 'IDLE';
-    this.#fail(new ConnectionClosedError(`the connection was closed (${reason})`));
+    this.#fail(new ConnectionClosedError(`The connection was closed (${reason})`));
     this.#options.onClose?.(this.#closing ? '' : reason);
   }
 
@@ -586,7 +588,7 @@ export async function connect(url, options = {}) {
   const socket = (options.socket ?? ((target) => new WebSocket(target)))(address.href);
   await new Promise((resolve, reject) => {
     socket.addEventListener('open', resolve, { once: true });
-    const fail = () => reject(new ConnectionClosedError(`no connection to ${url}`));
+    const fail = () => reject(new ConnectionClosedError(`No connection to ${url}`));
     socket.addEventListener('error', fail, { once: true });
     socket.addEventListener('close', fail, { once: true });
   });

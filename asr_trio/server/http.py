@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import socket
 from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
@@ -26,6 +27,7 @@ from asr_trio.server import console, rest
 from asr_trio.server.services import Services
 
 _GRACE_S: Final = 1.0
+_BACKLOG: Final = 256
 
 
 def routes(services: Services) -> list[BaseRoute]:
@@ -88,15 +90,18 @@ async def serve_http(services: Services, *, task_status: trio.TaskStatus[int] = 
     """
     settings = services.settings.server
     application = _Application([route for source in ROUTE_SOURCES for route in source(services)])
-    host = f"[{settings.http_host}]" if ":" in settings.http_host else settings.http_host
+    family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
+    try:
+        listener = socket.create_server((settings.http_host, settings.http_port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        words = f"Port {settings.http_port} of {settings.http_host} cannot be opened: {error.strerror}"
+        raise ConfigError(words) from error
+    port: int = listener.getsockname()[1]
     config = anycorn.Config()
-    config.bind = [f"{host}:{settings.http_port}"]
+    config.bind = [f"fd://{listener.detach()}"]
     config.graceful_timeout = _GRACE_S
     config.include_server_header = False
     config.errorlog = logging.getLogger("asr_trio.http")
     async with trio.open_nursery() as nursery:
-        try:
-            binds = await nursery.start(functools.partial(anycorn.serve, cast("Any", application), config, mode="asgi"))
-        except OSError as error:
-            raise ConfigError(f"Port {settings.http_port} of {settings.http_host} cannot be opened: {error}") from error
-        task_status.started(int(binds[0].rpartition(":")[2]))
+        await nursery.start(functools.partial(anycorn.serve, cast("Any", application), config, mode="asgi"))
+        task_status.started(port)

@@ -63,6 +63,6 @@ class Answers:
                 result=Result(error.result),
                 session_status=self._status(),
                 error_code=error.code,
-                message=str(error),
+                message=error.wire_message,
             )
         )

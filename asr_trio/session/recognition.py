@@ -323,7 +323,7 @@ class Recognition:
             start_time=start_s,
             end_time=max(start_s, self._position_s),
             error_code=error.code if error else "",
-            message=str(error) if error else "",
+            message=error.wire_message if error else "",
         )
         return self._result(result, SessionStatus.IDLE)
 

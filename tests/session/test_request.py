@@ -157,7 +157,9 @@ def test_definition_replaces_an_older_one_of_the_same_name(idle):
 def test_bad_grammar_is_refused_and_the_older_definition_kept(idle):
     define(idle, prepared="old")
     idle.receive(DefineGrammar(content_id="g", content_type="application/srgs", body=b"rubbish"))
-    answer = response(idle.handle(RequestFailed(error=GrammarError("line 1, column 1: no header"))))
+    error = GrammarError("no header", line=1, column=1, hint="begin with one")
+    answer = response(idle.handle(RequestFailed(error=error)))
+    assert answer.message == "line 1, column 1: no header (begin with one)"  # editors mark the place
     assert (answer.result, answer.error_code, answer.method) == (Result.FAILURE, "ERR_CORRUPTED_LM", "DEFINE_GRAMMAR")
     assert answer.session_status is SessionStatus.IDLE
     (effect,) = idle.receive(StartRecognition(body=b"session:g"))

@@ -64,7 +64,8 @@ export class Results {
     line.className = `line ${final ? 'final' : 'partial'}${text ? '' : ' miss'}`;
     // Partial results change many times a second: a screen reader hears the final one only.
     line.toggleAttribute('aria-hidden', !final);
-    const words = text ?? STATUS_WORDS[/** @type {keyof typeof STATUS_WORDS} */ (result.result_status)] ?? result.result_status;
+    const known = STATUS_WORDS[/** @type {keyof typeof STATUS_WORDS} */ (result.result_status)] ?? result.result_status;
+    const words = text ?? (result.message ? `${known} (${result.message})` : known);
     line.replaceChildren(make('span', { class: 'text' }, words));
     if (final) {
       const score = result.alternatives[0]?.score;
