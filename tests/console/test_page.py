@@ -107,6 +107,7 @@ def test_a_file_that_is_no_audio_is_told_in_words(page: Page, tmp_path: Path) ->
 def test_continuous_dictation_goes_on_until_it_is_stopped(page: Page) -> None:
     page.get("#options summary").click()
     page.get("#continuous").click()
+    page.script("document.getElementById('no-input').value = 60000")
     page.get("#speak").click()
     page.wait(lambda: page.all(".line.final"), "the first segment")
     assert page.text("#speak") == "Stop"

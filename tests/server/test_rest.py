@@ -73,7 +73,7 @@ def test_a_recording_is_recognised(client: httpx.Client, recording: Recording) -
     result = answer.json()["recognition_result"]
     assert result["result_status"] == "RECOGNIZED"
     assert result["last_segment"]
-    assert "he was not an" in result["alternatives"][0]["text"]
+    assert "he was not" in result["alternatives"][0]["text"]
     assert result["alternatives"][0]["words"][0]["text"] == "he"
 
 
@@ -84,7 +84,7 @@ def test_raw_audio_chunked_without_a_type_and_with_a_slash_is_the_same(
         pcm = sound.readframes(sound.getnframes())
     chunks = (pcm[start : start + 999] for start in range(0, len(pcm), 999))
     answer = client.post(RECOGNIZE + "/", params=GENERAL, content=chunks)
-    assert "he was not an" in answer.json()["recognition_result"]["alternatives"][0]["text"]
+    assert "he was not" in answer.json()["recognition_result"]["alternatives"][0]["text"]
 
 
 def test_xml_is_the_same_tree(client: httpx.Client, recording: Recording) -> None:
@@ -94,7 +94,7 @@ def test_xml_is_the_same_tree(client: httpx.Client, recording: Recording) -> Non
     assert answer.headers["content-type"] == "application/xml"
     root = etree.fromstring(answer.content)
     assert root.tag == "recognition_result"
-    assert "he was not an" in root.findtext("alternatives/alternative/text")
+    assert "he was not" in root.findtext("alternatives/alternative/text")
 
 
 def test_headers_are_parameters(client: httpx.Client, recording: Recording) -> None:
