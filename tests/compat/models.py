@@ -91,6 +91,24 @@ class Model:
         async with self._sending:
             await self._peer.send(frame(BINARY, type(self).dialect(name, headers or {}, body)))
 
+    async def stream(self, audio: bytes, wanted: Callable[[], bool]) -> None:
+        """Send packets while they are wanted, and an empty last one: what most SDKs do."""
+        at = 0
+        while wanted():
+            packet = audio[at : at + self.chunk_bytes]
+            if not packet and self.microphone:
+                await self.source_ended(lambda: not wanted())
+                return
+            last = self.boolean(not packet)
+            await self.send("SEND_AUDIO", {"LastPacket": last, "Content-Type": "application/octet-stream"}, packet)
+            if not packet:
+                return
+            at += self.chunk_bytes
+
+    @staticmethod
+    def boolean(value: bool) -> str:
+        return str(value).lower()
+
     async def source_ended(self, unwanted: Callable[[], bool]) -> None:
         """A file ends; a microphone gives nothing until nobody wants it any more."""
         if self.microphone:
@@ -259,23 +277,10 @@ class Java(Model):
         if answer.headers["session-status"] != "LISTENING":
             self.error = f"{answer.headers['error-code']} - {answer.headers['message']}"
             return []
-        self._nursery.start_soon(self._send_audio, audio)
+        self._nursery.start_soon(self.stream, audio, lambda: self.status == "LISTENING")
         if wait:
             await self.until(lambda: self.status == "IDLE")
         return self.results
-
-    async def _send_audio(self, audio: bytes) -> None:
-        at = 0
-        while self.status == "LISTENING":
-            chunk = audio[at : at + self.chunk_bytes]
-            if not chunk and self.microphone:
-                await self.source_ended(lambda: self.status != "LISTENING")
-                return
-            headers = {"LastPacket": str(not chunk).lower(), "Content-Type": "application/octet-stream"}
-            await self.send("SEND_AUDIO", headers, chunk)
-            if not chunk:
-                return
-            at += self.chunk_bytes
 
     async def cancel(self) -> None:
         if self.status == "IDLE":
@@ -325,7 +330,7 @@ class Cpp(Model):
                 await self._start()
             elif method == "START_RECOGNITION":
                 self.stop_audio = False
-                self._nursery.start_soon(self._send_audio)
+                self._nursery.start_soon(self.stream, self._audio, lambda: not self.stop_audio)
         elif seen.name == "RECOGNITION_RESULT":
             body = seen.body
             assert body is not None
@@ -358,19 +363,6 @@ class Cpp(Model):
             await self.until(lambda: self.is_listening)
         return self.results
 
-    async def _send_audio(self) -> None:
-        audio, at = self._audio, 0
-        while not self.stop_audio:
-            chunk = audio[at : at + self.chunk_bytes]
-            if not chunk and self.microphone:
-                await self.source_ended(lambda: self.stop_audio)
-                return
-            headers = {"LastPacket": str(not chunk).lower(), "Content-Type": "application/octet-stream"}
-            await self.send("SEND_AUDIO", headers, chunk)
-            if not chunk:
-                return
-            at += self.chunk_bytes
-
     async def cancel(self) -> None:
         await self.send("CANCEL_RECOGNITION")
         self.stop_audio = True
@@ -388,7 +380,7 @@ class Dotnet(Model):
     dialect = staticmethod(dialects.dotnet)
     reader = staticmethod(readers.dotnet)
     chunk_bytes = 3200
-    content_type = "application/octet-stream"
+    boolean = staticmethod(str)
     is_open = False
     is_listening = False
     is_done = True
@@ -407,7 +399,7 @@ class Dotnet(Model):
             await self.send("SET_PARAMETERS", self._configuration())
             self.is_open = True
         elif method == "START_RECOGNITION" and headers["Result"] == "SUCCESS":
-            self._nursery.start_soon(self._send_audio, self._audio)
+            self._nursery.start_soon(self.stream, self._audio, lambda: self.is_listening)
         elif seen.name == "RECOGNITION_RESULT":
             assert seen.body is not None
             if seen.headers["Session-Status"] == "IDLE" or seen.body["final_result"]:
@@ -433,18 +425,6 @@ class Dotnet(Model):
         else:
             await self.until(lambda: self.is_listening)
         return self.results
-
-    async def _send_audio(self, audio: bytes) -> None:
-        at = 0
-        while self.is_listening:
-            chunk = audio[at : at + self.chunk_bytes]
-            if not chunk and self.microphone:
-                await self.source_ended(lambda: not self.is_listening)
-                return
-            await self.send("SEND_AUDIO", {"LastPacket": str(not chunk), "Content-Type": self.content_type}, chunk)
-            if not chunk:
-                return
-            at += self.chunk_bytes
 
     async def cancel(self) -> None:
         await self.send("CANCEL_RECOGNITION")
