@@ -37,7 +37,7 @@ from asr_trio.cli.bench import FINAL_LIMIT_MS, LocalServer, local_server, percen
 from asr_trio.client import load
 from asr_trio.config import ModelSettings
 from asr_trio.recognizer.models import model_files
-from asr_trio.recognizer.pocketsphinx import CMN_INIT, GRAMMAR_OPTIONS, PROFILES
+from asr_trio.recognizer.pocketsphinx import GRAMMAR_OPTIONS, PROFILES
 
 PACKET_MS = 100
 RAMP_S = 4.0
@@ -45,6 +45,8 @@ UTTERANCES = 12
 LEVELS = (0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Shares of the load at which bare decoders would need all processors."""
 HERE = Path(__file__).parent
+CMN_INIT = "40,3,-1"
+"""The mean that the model of the pocketsphinx package starts from, as its own feature file says."""
 
 DIGITS = {
     "zero": "Z IH R OW", "oh": "OW", "one": "W AH N", "two": "T UW", "three": "TH R IY", "four": "F AO R",
