@@ -39,6 +39,7 @@
 #define CUT_NEAR_FRAMES 10 /* speech so near behind a cut was cut in two, and gets the overlap */
 #define LOUD_FRAMES 10     /* a frame counts as loud as the loudest of so many: consonants lean on their vowels */
 #define LEVEL_SMOOTHING 0.2f
+#define TONE_TAIL_FRAMES 25 /* the voice detector has a memory: so long behind a tone no word begins on its word alone */
 #define BACKGROUND_FRAMES 5
 #define PAUSE_MS 250u      /* a pause that is worth telling: long enough to be no plosive, short against wait_end */
 #define EVENTS_PER_FRAME 6 /* a key, start, audio, resume, end or pause, and one to spare */
@@ -50,6 +51,7 @@ typedef struct record {
     float amplitude;   /* mean magnitude in percent of full scale */
     float probability; /* of speech */
     uint8_t tone;
+    uint8_t after_tone;
     uint8_t high;
     uint8_t low;
 } record;
@@ -83,6 +85,7 @@ struct asr_endpointer {
 
     asr_tone tone;
     asr_tone_result key; /* not told yet */
+    int64_t tone_until; /* frames before this one lie in a tone or in its tail */
     int finished;
     float level; /* smoothed mean square */
     float background_percent;
@@ -311,7 +314,7 @@ static void classify(asr_endpointer *endpointer, int64_t frame) {
         threshold += background(endpointer, frame);
     }
     const float level = loudest(endpointer, frame);
-    this->high = !this->tone && this->probability >= SPEECH_HIGH && level >= threshold;
+    this->high = !this->tone && !this->after_tone && this->probability >= SPEECH_HIGH && level >= threshold;
     this->low = !this->tone && this->probability >= SPEECH_LOW && level >= 0.5f * threshold;
 }
 
@@ -514,6 +517,10 @@ static int frame_complete(asr_endpointer *endpointer, output *out) {
         for (int64_t i = larger(0, frame + 1 - tones); i <= frame && tones > 0; i++) {
             record_at(endpointer, i)->tone = 1;
         }
+        if (tones > 0) {
+            endpointer->tone_until = frame + 1 + TONE_TAIL_FRAMES;
+        }
+        this->after_tone = frame < endpointer->tone_until;
     }
     return step(endpointer, out);
 }
