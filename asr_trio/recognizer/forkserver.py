@@ -24,13 +24,14 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeAlias
 
 import msgspec
 
 from asr_trio.config import RecognizerSettings
 from asr_trio.errors import AsrError
-from asr_trio.recognizer import ipc
+from asr_trio.recognizer import ipc, sandbox
 from asr_trio.recognizer.engines import Engines
 from asr_trio.recognizer.models import ModelRegistry
 from asr_trio.recognizer.worker import Worker
@@ -97,6 +98,7 @@ class ForkServer:
         self._reader: ipc.FrameReader[ToForkServer] = ipc.FrameReader(ToForkServer)
         self._sockets: list[int] = []
         self._workers: set[int] = set()
+        self._enter_sandbox = sandbox.prepare()
 
     def run(self) -> None:
         """Serve until the server closes its end."""
@@ -159,7 +161,7 @@ class ForkServer:
         if pid == 0:
             self._control.close()
             wakeup.close()
-            _be_worker(channel, engines)
+            _be_worker(channel, engines, self._enter_sandbox)
         channel.close()
         self._workers.add(pid)
         self._say(Spawned(pid))
@@ -183,7 +185,7 @@ def _wake_on_child_exit() -> socket.socket:
     return outer
 
 
-def _be_worker(channel: socket.socket, engines: Engines) -> NoReturn:
+def _be_worker(channel: socket.socket, engines: Engines, enter_sandbox: Callable[[], None]) -> NoReturn:
     """Run the worker in a freshly forked process, and end it whatever happens."""
     status = 70  # EX_SOFTWARE, when something that is not ours escapes
     try:
@@ -191,6 +193,7 @@ def _be_worker(channel: socket.socket, engines: Engines) -> NoReturn:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _die_with_parent()
         _limit_resources()
+        enter_sandbox()
         channel.setblocking(True)
         Worker(channel, engines).run()
         status = 0
