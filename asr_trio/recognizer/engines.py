@@ -58,6 +58,12 @@ class Engines:
                 if settings.engine == POCKETSPHINX:
                     lexicon(name, settings)
 
+    def learn_spellings(self) -> None:
+        """Make the models of unknown words' pronunciations and keep them on the disk: seconds each, once."""
+        for name, settings in self.registry.settings.models.items():
+            if settings.preload and settings.engine == POCKETSPHINX:
+                lexicon(name, settings).generate("unknown")
+
     def get(self, name: str) -> Engine:
         """Return the engine of a model by its name proper.
 

@@ -153,7 +153,22 @@ class ForkServer:
         gc.collect()
         gc.freeze()  # a collection in a worker must not touch, and so copy, what is shared
         self._say(Ready())
+        self._learn_spellings(engines)
         return engines
+
+    def _learn_spellings(self, engines: Engines) -> None:
+        """Let a process of its own learn to spell what is not on the disk yet: workers may not write there."""
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self._control.close()
+                signal.set_wakeup_fd(-1)
+                _die_with_parent()
+                os.nice(19)
+                engines.learn_spellings()
+            finally:
+                os._exit(0)
+        self._workers.add(pid)
 
     def _spawn(self, engines: Engines, wakeup: socket.socket) -> None:
         channel = socket.socket(fileno=self._sockets.pop(0))

@@ -30,6 +30,9 @@ RECEIVE_BYTES: Final = 65_536
 SPAWN_TIMEOUT_S: Final = 10.0
 """A fork takes 20 ms; a fork server that needs this long is not coming back."""
 LOAD_TIMEOUT_S: Final = 120.0
+BUSY_PATIENCE: Final = 4
+"""A worker that computes is given this many times the hang timeout: on an overloaded machine the last pass over a long
+segment, one call without a sign of life, may take that long, and killing it would lose a recognition for nothing."""
 RESTART_PAUSE_S: Final = 0.5
 """Between two starts of a fork server, so that one that cannot live costs little."""
 PROBE_INTERVAL_S: Final = 1.0
@@ -168,15 +171,16 @@ class Worker:
             self._receiving.deadline = trio.current_time() + self._hang_timeout_s if self._owes else float("inf")
 
     async def _send(self, *frames: base.ToWorker) -> None:
-        with trio.move_on_after(self._hang_timeout_s):
+        with trio.move_on_after(BUSY_PATIENCE * self._hang_timeout_s):
             usable, self.usable = self.usable, False  # cut off in the middle of a frame it is of no use any more
             with self._death_is_an_error():
                 await self._stream.send_all(b"".join(map(ipc.encode, frames)))
             self.usable = usable
             return
-        self._give_up()
+        self._give_up(BUSY_PATIENCE)
 
     async def _receive(self) -> base.FromWorker:
+        overdue = 0
         while not self._arrived:
             with trio.CancelScope() as self._receiving:
                 self._set_deadline()
@@ -186,8 +190,11 @@ class Worker:
                     self.usable = False
                     raise errors.WorkerDiedError("the recogniser's process ended")
                 self._take_in(data)
+                overdue = 0
             if self._receiving.cancelled_caught:
-                self._give_up()
+                overdue += 1
+                if overdue >= BUSY_PATIENCE or not _is_computing(self.pid):
+                    self._give_up(overdue)
         self._receiving = None
         return self._arrived.popleft()
 
@@ -198,9 +205,9 @@ class Worker:
             if not isinstance(frame, base.Alive | base.Working):
                 self._arrived.append(frame)
 
-    def _give_up(self) -> NoReturn:
+    def _give_up(self, timeouts: int) -> NoReturn:
         self.usable = False
-        raise errors.WorkerTimeoutError(f"the recogniser did not answer within {self._hang_timeout_s:g} s")
+        raise errors.WorkerTimeoutError(f"the recogniser did not answer within {timeouts * self._hang_timeout_s:g} s")
 
     def _unexpected(self, frame: base.FromWorker) -> NoReturn:
         if isinstance(frame, base.Failed):
@@ -215,6 +222,15 @@ class Worker:
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self.usable = False
             raise errors.WorkerDiedError("the recogniser's process ended") from error
+
+
+def _is_computing(pid: int) -> bool:
+    """Tell a process that runs, or waits for a processor, from one that is stopped, waits for something or is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123
+            return stat.read().rpartition(b")")[2].split()[0] == b"R"
+    except OSError:
+        return False
 
 
 def _as_error(frame: base.Failed) -> errors.AsrError:

@@ -70,6 +70,7 @@ async def test_a_worker_lost_in_the_middle_of_speech_fails_its_recognition_and_n
             heard.extend(await events_of(session.recognize(audio, lm=SLM, content_type="audio/raw")))
             ended.set()
 
+        await settled(lambda: len(children(fork_server())) == server.pool.workers_idle)  # nothing but idle workers
         nursery.start_soon(recognise)
         os.kill(await leased_worker(server), fault)
         with trio.fail_after(30):
