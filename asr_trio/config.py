@@ -172,7 +172,7 @@ class RestSettings(Section):
 
     enabled: bool = True
     body_bytes: PositiveInt = 64 * 1024 * 1024
-    """Audio of one request; held in memory until it is recognised."""
+    """Audio of one request. It is passed on as it comes and never held whole."""
     concurrency: PositiveInt = 64
     """Requests in work at once; past it the answer is 503."""
     timeout_s: PositiveFloat = 600.0
@@ -184,6 +184,9 @@ class TlsSettings(Section):
 
     certificate: Path | None = None
     key: Path | None = None
+    http: bool = False
+    """The HTTP port by TLS too, with the certificate as it was at the start: browsers give their microphone to other
+    machines' pages only over https. Health checks and metrics must then be asked for by https as well."""
 
 
 class RecordSettings(Section):

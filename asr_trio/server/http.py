@@ -99,6 +99,11 @@ async def serve_http(services: Services, *, task_status: trio.TaskStatus[int] = 
     port: int = listener.getsockname()[1]
     config = anycorn.Config()
     config.bind = [f"fd://{listener.detach()}"]
+    tls = services.settings.tls
+    if tls.http and tls.certificate is not None:
+        config.certfile = str(tls.certificate)
+        config.keyfile = str(tls.key or tls.certificate)
+        config.alpn_protocols = ["http/1.1"]
     config.graceful_timeout = _GRACE_S
     config.include_server_header = False
     config.errorlog = logging.getLogger("asr_trio.http")
