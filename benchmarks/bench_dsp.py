@@ -1,10 +1,11 @@
 """The C core against its peers, in one run: resampling, the whole front end, endpointing.
 
-    python benchmarks/bench_dsp.py [--quick] [--out FOLDER] [--speech FOLDER]
+    python benchmarks/bench_dsp.py [--quick] [--out FOLDER] [--speech FOLDER] [--ten FOLDER]
 
 Prints tables and writes FOLDER/dsp.json and pictures (where matplotlib is installed). Peers that are not installed are
 left out with a word: soxr, scipy, samplerate (libsamplerate). `--speech` is a folder with recordings and
-a table segments.tsv (file, start_s, end_s, condition) of the utterances in them.
+a table segments.tsv (file, start_s, end_s, condition) of the utterances in them; `--ten` the test set of the TEN voice
+detector (github.com/TEN-framework/ten-vad), whose clips are heard between two pauses of 2 s, clean and in noise.
 
 Speed is audio seconds per second of processor time of this thread, the median of rounds that take turns among all
 candidates, so that a busy machine slows all of them alike. Latency is the time of the input that has been fed less the
@@ -323,6 +324,56 @@ def bench_endpointer(folder: Path, wait_end_ms: int) -> dict[str, Any]:
     return report
 
 
+def bench_padded(folder: Path) -> dict[str, Any]:
+    """Endpointing of whole clips: labels are seconds and 1 for speech, in one line beside each recording."""
+    report = {}
+    titles = f"{'started after ms':>18}{'ended after ms':>17}{'missed':>8}{'false starts':>14}{'lost ms':>9}"
+    print(f"\n{'clips between pauses, 16 kHz':36}{titles}")
+    settings = dsp.EndpointerSettings(continuous=True)
+    for snr_db in (None, 20, 10):
+        started, ended, missed, false_starts, lost = [], [], 0, 0, 0.0
+        for index, path in enumerate(sorted(folder.glob("*.wav"))):
+            fields = path.with_suffix(".scv").read_text().strip().split(",")[1:]
+            spans = [(float(a), float(b)) for a, b, label in zip(*[iter(fields)] * 3, strict=True) if label == "1"]
+            samples = np.frombuffer(path.read_bytes()[44:], "<i2").astype(float)
+            level = np.sqrt(np.mean(samples**2)) * (10 ** (-snr_db / 20) if snr_db is not None else 0.0)
+            pause = np.zeros(2 * OUT_HZ)
+            padded = np.concatenate([pause, samples, pause])
+            padded += np.random.default_rng(index).normal(0, max(level, 2.0), len(padded))
+            first, last = spans[0][0] + 2.0, spans[-1][1] + 2.0
+            found = decisions(np.clip(np.rint(padded), -32768, 32767).astype(np.int16), settings)
+            inside = [segment for segment in found if segment[0] < last and segment[2] > first]
+            false_starts += len(found) - len(inside)
+            if not inside:
+                missed += 1
+                continue
+            started.append(1_000 * (inside[0][1] - first))
+            ended.append(1_000 * (inside[-1][3] - last))
+            lost += 1_000 * (max(0.0, inside[0][0] - first) + max(0.0, last - inside[-1][2]))
+        name = "clean" if snr_db is None else f"white noise, {snr_db} dB"
+        report[name] = {
+            "started_after_ms": percentiles(started),
+            "ended_after_ms": percentiles(ended),
+            "missed": missed,
+            "false_starts": false_starts,
+            "lost_ms": lost,
+        }
+        print(
+            f"{name:36}{percentiles(started)[0]:12.0f}/{percentiles(started)[1]:5.0f}"
+            f"{percentiles(ended)[0]:11.0f}/{percentiles(ended)[1]:5.0f}{missed:8}{false_starts:14}{lost:9.0f}"
+        )
+    return report
+
+
+def decisions(samples: Block, settings: dsp.EndpointerSettings) -> list[tuple[float, float, float, float]]:
+    """Return (start, when it was decided, end, when that was decided) of each segment."""
+    endpointer = dsp.Endpointer(settings)
+    events = endpointer.process(samples) + endpointer.flush()
+    starts = [event for event in events if isinstance(event, dsp.SpeechStart)]
+    ends = [event for event in events if isinstance(event, dsp.SpeechEnd)]
+    return [(a.start_s, a.decided_s, b.end_s, b.decided_s) for a, b in zip(starts, ends, strict=True)]
+
+
 def percentiles(values: list[float]) -> tuple[float, float]:
     return (float(np.percentile(values, 50)), float(np.percentile(values, 95))) if values else (float("nan"),) * 2
 
@@ -431,6 +482,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="three rates and coarse sweeps")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     parser.add_argument("--speech", type=Path, help="folder with segments.tsv and its recordings")
+    parser.add_argument("--ten", type=Path, help="folder with the test set of the TEN voice detector")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     report: dict[str, Any] = {"machine": machine.describe(), "simd": dsp.simd_levels()}
@@ -440,6 +492,8 @@ def main() -> None:
     report["frontend"] = bench_frontend(5 if arguments.quick else 15)
     if arguments.speech:
         report["endpointer"] = bench_endpointer(arguments.speech, 700)
+    if arguments.ten:
+        report["padded"] = bench_padded(arguments.ten)
     draw(report, arguments.out)
     (arguments.out / "dsp.json").write_text(json.dumps(report, indent=1, default=float) + "\n", encoding="utf-8")
     print(f"wrote {arguments.out / 'dsp.json'}")

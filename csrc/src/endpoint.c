@@ -414,7 +414,9 @@ static void step_speech(asr_endpointer *endpointer, output *out, int64_t frame) 
         }
     }
     const int64_t tail = smaller(now, endpointer->speech_end + samples_of_ms(endpointer->config.tail_margin_ms));
-    const int64_t silence = now - endpointer->speech_end;
+    /* The detector has heard its look-ahead before it judged this frame: that silence has been waited for as well. */
+    const int64_t heard = smaller((frame + 1 + endpointer->lookahead) * ASR_FRAME_SAMPLES, endpointer->total);
+    const int64_t silence = now > endpointer->speech_end ? heard - endpointer->speech_end : 0;
     const int64_t wait_end = samples_of_ms(endpointer->config.wait_end_ms);
     if (silence >= wait_end && silence > 0) {
         end_segment(endpointer, out, tail, ASR_END_SILENCE);
