@@ -108,12 +108,25 @@ class Cancel(_Frame, frozen=True):
     """Give the recognition up (or end it after its last Final); answered by Closed: the worker is free again."""
 
 
+class Document(_Frame, frozen=True):
+    """A document that a grammar refers to, or in `error` why it cannot be had."""
+
+    text: bytes = b""
+    content_type: str | None = None
+    error: str = ""
+
+
 class Compile(_Frame, frozen=True):
-    """Compile a grammar; answered by Compiled or Failed."""
+    """Compile a grammar; answered by Compiled or Failed.
+
+    Attributes:
+        documents: what is known by URI of the documents that it refers to; a worker fetches nothing itself.
+    """
 
     text: bytes
     content_type: str | None
     lm: str
+    documents: dict[str, Document] = {}
     settings: dict[str, Any] = {}
 
 
@@ -166,10 +179,16 @@ class Closed(_Frame, frozen=True):
 
 
 class Compiled(_Frame, frozen=True):
-    """A compiled grammar and what the author should know."""
+    """A compiled grammar and what the author should know.
+
+    Attributes:
+        missing: URIs of documents that it refers to and that did not come along. Where there are any, nothing is
+            compiled: ask again with them.
+    """
 
     compiled: bytes
     digest: str
+    missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     cpu_s: float = 0.0
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from asr_trio.config import ModelSettings
-from asr_trio.errors import AcousticModelError, GrammarError
+from asr_trio.errors import AcousticModelError, GrammarError, LanguageModelNotFoundError
 from asr_trio.grammar.compile import CompiledGrammar, compile_model
 from asr_trio.grammar.lexicon import Lexicon
 from asr_trio.grammar.reader import read_grammar
@@ -113,7 +113,7 @@ def compile_grammar(frame: Compile, registry: ModelRegistry) -> Compiled:
         GrammarError: the text is no grammar, or too large.
         AcousticModelError: nothing reads its language.
     """
-    grammar = read_grammar(frame.text, frame.content_type)
+    grammar = read_grammar(frame.text, frame.content_type, name=frame.lm)
     fallback = registry.get(registry.settings.default_model)
     try:
         name, settings = registry.for_language(grammar.language) if grammar.language else fallback
@@ -121,7 +121,24 @@ def compile_grammar(frame: Compile, registry: ModelRegistry) -> Compiled:
         name, settings = fallback
         if not lexicon(name, settings).covers(grammar.language):
             raise
-    compiled = compile_model(grammar, lexicon=lexicon(name, settings))
+    missing: list[str] = []
+
+    def resolver(uri: str) -> tuple[bytes, str | None]:
+        document = frame.documents.get(uri)
+        if document is None:
+            missing.append(uri)
+            raise LanguageModelNotFoundError("it is still to be fetched")
+        if document.error:
+            raise LanguageModelNotFoundError(document.error)
+        return document.text, document.content_type
+
+    try:
+        compiled = compile_model(grammar, lexicon=lexicon(name, settings), resolver=resolver)
+    except GrammarError:
+        if not missing:
+            raise
+    if missing:
+        return Compiled(compiled=b"", digest="", missing=tuple(dict.fromkeys(missing)))
     package = msgspec.msgpack.encode(_Package(name, compiled.to_bytes()))
     return Compiled(compiled=package, digest=hashlib.sha256(package).hexdigest(), warnings=tuple(compiled.warnings))
 

@@ -262,7 +262,7 @@ class WorkerPool:
         """Ends what serves a fork server that does not answer."""
         self._control: trio.socket.SocketType | None = None
         self._jobs = trio.CapacityLimiter(JOBS_AT_ONCE)
-        self._compiled: OrderedDict[tuple[bytes, str | None, str], base.Compiled] = OrderedDict()
+        self._compiled: OrderedDict[tuple[Any, ...], base.Compiled] = OrderedDict()
         self._compiled_bytes = 0
 
     @property
@@ -363,18 +363,21 @@ class WorkerPool:
 
     # --- jobs ----------------------------------------------------------------------------------------------------
 
-    async def compile(self, text: bytes, content_type: str | None, lm: str) -> base.Compiled:
-        """Compile a grammar, or find it compiled.
+    async def compile(
+        self, text: bytes, content_type: str | None, lm: str, documents: dict[str, base.Document] | None = None
+    ) -> base.Compiled:
+        """Compile a grammar with the documents that it refers to, or find it compiled.
 
         Raises:
             GrammarError: it is no grammar, or too large.
             AsrError: see `errors`.
         """
-        key = (text, content_type, lm)
+        documents = documents or {}
+        key = (text, content_type, lm, tuple(documents.items()))
         found = self._compiled.get(key)
         if found is None:
             async with self._jobs, self._worker() as worker:
-                frame = base.Compile(text=text, content_type=content_type, lm=lm)
+                frame = base.Compile(text=text, content_type=content_type, lm=lm, documents=documents)
                 found = await worker.ask(frame, base.Compiled)
             self._compiled[key] = found
             self._compiled_bytes += len(text) + len(found.compiled)

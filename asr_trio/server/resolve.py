@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Final
+from urllib.parse import urljoin
+
 import msgspec
 
 from asr_trio.config import LanguageModelSettings
+from asr_trio.errors import GrammarError, LanguageModelError
 from asr_trio.grammar import builtin
+from asr_trio.grammar.link import JSGF_SCHEME
 from asr_trio.recognizer import base
 from asr_trio.recognizer.models import SLM_PREFIX
 from asr_trio.server.language_models import Library
 from asr_trio.server.pool import WorkerPool
 from asr_trio.session.events import GrammarSource, LanguageModelSource, PreparedSource, UriSource
+
+_MAX_DOCUMENTS: Final = 64
 
 
 class Resolved(msgspec.Struct, frozen=True):
@@ -55,5 +62,29 @@ class LanguageModels:
         return await self._compile(document.text, document.content_type, uri)
 
     async def _compile(self, text: bytes, content_type: str | None, lm: str) -> base.GrammarModel:
+        """Compile a grammar; documents that it refers to are fetched as the compiler comes upon them."""
+        documents: dict[str, base.Document] = {}
         compiled = await self._pool.compile(text, content_type, lm)
+        while compiled.missing:
+            for uri in compiled.missing:
+                documents[uri] = await self._referred(uri, lm)
+            if len(documents) > _MAX_DOCUMENTS:
+                raise GrammarError(f"{lm} refers to more than {_MAX_DOCUMENTS} documents", hint="put them together")
+            compiled = await self._pool.compile(text, content_type, lm, documents)
         return base.GrammarModel(compiled=compiled.compiled, digest=compiled.digest, lm=lm)
+
+    async def _referred(self, uri: str, lm: str) -> base.Document:
+        """Return what a grammar refers to, or why it cannot be had; a JSGF package stands in a folder of its name."""
+        candidates = [uri]
+        if uri.startswith(JSGF_SCHEME):
+            path = uri.removeprefix(JSGF_SCHEME).replace(".", "/")
+            candidates = [urljoin(lm, f"{path}.gram"), urljoin(lm, f"{path}.jsgf")]
+        reason = ""
+        for candidate in candidates:
+            try:
+                document = await self._library.fetch(candidate)
+            except LanguageModelError as error:
+                reason = reason or str(error)
+            else:
+                return base.Document(text=document.text, content_type=document.content_type)
+        return base.Document(error=reason)
