@@ -28,6 +28,23 @@ _SIGNATURES: Final[tuple[tuple[bytes, Codec], ...]] = (
     (b"FORM", "aiff"),
     (b".snd", "au"),
 )
+_FOREIGN: Final[tuple[tuple[int, bytes, str], ...]] = (
+    (0, b"\x1aE\xdf\xa3", "WebM"),
+    (4, b"ftyp", "MP4"),
+    (0, b"#!AMR", "AMR"),
+    (0, b"RIFX", "big-endian WAV"),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "Windows Media"),
+)
+"""(place, bytes, name) of containers that cannot be read: better said than decoded as noise."""
+_FOREIGN_BYTES: Final = 8
+_FOREIGN_TYPES: Final[dict[str, str]] = {
+    "audio/webm": "WebM",
+    "audio/mp4": "MP4",
+    "audio/aac": "AAC",
+    "audio/amr": "AMR",
+    "audio/amr-wb": "AMR",
+    "audio/x-ms-wma": "Windows Media",
+}
 _MEDIA_TYPES: Final[dict[str, Codec]] = {
     "audio/flac": "flac",
     "audio/x-flac": "flac",
@@ -55,7 +72,16 @@ def recognise(head: bytes, media_type: str, *, last: bool) -> Codec | Literal["u
         head: all bytes so far.
         media_type: what the client says, in lower case without parameters.
         last: no more bytes will come, so that the answer must not be "undecided".
+
+    Raises:
+        AudioFormatError: it is audio that cannot be decoded here.
     """
+    foreign = _FOREIGN_TYPES.get(media_type)
+    for place, signature, name in _FOREIGN:
+        if head[place : place + len(signature)] == signature:
+            foreign = name
+    if foreign is not None:
+        raise AudioFormatError(f"{foreign} audio is not supported; send WAV, FLAC, MP3, Ogg or raw samples")
     if media_type in _MEDIA_TYPES:
         return _MEDIA_TYPES[media_type]
     for signature, codec in _SIGNATURES:
@@ -63,6 +89,8 @@ def recognise(head: bytes, media_type: str, *, last: bool) -> Codec | Literal["u
             return codec
         if signature.startswith(head) and not last:
             return "undecided"
+    if len(head) < _FOREIGN_BYTES and not last:
+        return "undecided"
     for codec, frame_bytes in _FRAMED.items():
         found = _count_frames(head, frame_bytes)
         if found == _SURE_FRAMES:

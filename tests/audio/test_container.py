@@ -133,6 +133,21 @@ def test_telephone_content_types(content_type, encoding):
     assert read(SAMPLES, content_type) == (AudioFormat(encoding, 8_000, 1), SAMPLES, False)
 
 
+@pytest.mark.parametrize("packet", [1, 10**9])
+@pytest.mark.parametrize(
+    "head", [b"\x1aE\xdf\xa3\x01\0\0\0", b"\0\0\0\x20ftypM4A ", b"#!AMR\n\0\0\0", b"RIFX\0\0\0\0WAVE"]
+)
+def test_containers_that_cannot_be_read_are_named_and_not_heard_as_noise(head, packet):
+    with pytest.raises(AudioFormatError, match="is not supported"):
+        read(head + SAMPLES, packet=packet)
+    assert read(head + SAMPLES, "audio/raw")[0] == RAW_8K
+
+
+def test_content_type_that_cannot_be_read_is_named():
+    with pytest.raises(AudioFormatError, match="WebM audio is not supported"):
+        read(SAMPLES, "audio/webm;codecs=opus")
+
+
 def test_riff_that_is_no_wave_is_raw():
     assert read(b"RIFF\0\0\0\0AVI " + SAMPLES)[0] == RAW_8K
 
