@@ -17,6 +17,7 @@ import msgspec
 from asr_trio.config import ModelSettings
 from asr_trio.errors import AcousticModelError
 from asr_trio.grammar.fsg import fsg_text
+from asr_trio.protocol.hints import parse_hints
 from asr_trio.protocol.results import Alternative, Word
 from asr_trio.recognizer.acoustic import AcousticModel, SegmentScores
 from asr_trio.recognizer.alternatives import place_words, substitutions
@@ -24,8 +25,9 @@ from asr_trio.recognizer.bands import model_bands
 from asr_trio.recognizer.base import DecoderSettings, GrammarModel, LanguageModel, Recognition
 from asr_trio.recognizer.confidence import Evidence, SpokenWord, trained_model
 from asr_trio.recognizer.features import Bands, Channel, FrontEnd, SegmentFeatures, read_parameters
-from asr_trio.recognizer.grammars import Grammar, load_grammar
+from asr_trio.recognizer.grammars import Grammar, lexicon, load_grammar
 from asr_trio.recognizer.guarded import FRAMES_PER_SECOND, GuardedDecoder, Segment, is_filler, plain_word
+from asr_trio.recognizer.hints import hint_words
 from asr_trio.recognizer.models import ModelFiles, model_files
 
 GRAMMARS_LOADED_MAX: Final = 32
@@ -70,6 +72,7 @@ class PocketSphinxEngine:
         Raises:
             AcousticModelError: files are missing or cannot be used.
         """
+        self._name = name
         files = model_files(name, settings)
         parameters = read_parameters(files.acoustic)
         self._acoustics = _Acoustics(
@@ -89,6 +92,11 @@ class PocketSphinxEngine:
             return self._free_grammar_decoder(model).open(model, settings, channel_state)
         if self._free is None:
             raise AcousticModelError(f"model {model.name!r} has no language model: it reads grammars only")
+        if settings.hints:
+            words = lexicon(self._name, self._settings)
+            self._free.add_hints(
+                hint_words(parse_hints(settings.hints), lambda word: words.pronunciations(word) or words.generate(word))
+            )
         return _FreeRecognition(self._free, self._acoustics, model.lm, settings, channel_state)
 
     def _grammar_decoder(self) -> _GrammarDecoder:
@@ -216,9 +224,10 @@ class _FreeRecognition(_PocketSphinxRecognition):
         hypotheses = [(best, times, pronounced, posteriors)]
         if self._settings.max_sentences > 1:
             for text in self._decoder.nbest(NBEST_DEPTH):
-                words = text.split()
-                if words != best:
-                    phones = [self._decoder.phones(word) for word in words]
+                entries = text.split()
+                words = [plain_word(entry) for entry in entries]
+                if all(words != known for known, *_ in hypotheses):
+                    phones = [self._decoder.phones(entry) for entry in entries]
                     placed, shares = place_words(best, times, posteriors, words, [len(found) for found in phones])
                     hypotheses.append((words, placed, phones, shares))
                 if len(hypotheses) >= self._settings.max_sentences:

@@ -60,6 +60,7 @@ class Worker:
         self._recognition: Competition | None = None
         self._recognitions = 0
         self._niced = False
+        self._hinted = False
 
     def run(self) -> None:
         """Serve frames until the server closes its end."""
@@ -134,6 +135,8 @@ class Worker:
             os.nice(BATCH_NICENESS)
             self._niced = True
         self._recognitions += 1
+        # Words that one caller expects stay in the decoder: the next caller gets another process.
+        self._hinted = self._hinted or bool(frame.settings.hints)
         self._recognition = Competition(frame, self._engines)
         self._say(base.Opened())
 
@@ -161,7 +164,7 @@ class Worker:
         self._drop_recognition()
         rss_bytes = resident_bytes()
         worn = self._recognitions >= self._recycle.recognitions or rss_bytes > self._recycle.rss_bytes
-        self._say(base.Closed(recycle=worn or self._niced, rss_bytes=rss_bytes))
+        self._say(base.Closed(recycle=worn or self._niced or self._hinted, rss_bytes=rss_bytes))
 
 
 class Competition:

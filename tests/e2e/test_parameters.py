@@ -100,6 +100,26 @@ async def test_timer_parameters(padded):
 
 
 @pytest.mark.shared
+async def test_hints_move_the_result_of_their_recognition_only(padded):
+    """The sentence ends in "the passion", which the small model does not expect there."""
+    async with running() as server:
+
+        async def heard(**parameters):
+            async with server.connect() as session:  # a session of its own: the last one's channel mean would help
+                return (await final(session, padded, **parameters)).alternatives[0]
+
+        usual = (await heard()).text
+        assert "the passion" not in usual
+        hinted = await heard(hints__words="the passion:1000, zebra:1000")
+        assert "the passion" in hinted.text
+        assert "zebra" not in hinted.text
+        assert "the passion" in [word.text for word in hinted.words]
+        unheard = await heard(hints__words="zebracorn:1000000 [P-AE-SH-AH-N], bad:9 [Q-Q]")
+        assert "zebracorn" in unheard.text
+        assert (await heard()).text == usual
+
+
+@pytest.mark.shared
 async def test_models_from_files_compete(shared, sentence):
     folder = shared / "data/grammars"
     async with (
