@@ -340,7 +340,7 @@ def _pronounce(
     raise program.grammars[owner].source.error(
         f"{len(texts)} word{'s' * (len(texts) > 1)} without a pronunciation: {_listed(texts)}",
         builder.words[unknown[0]].at,
-        "write numbers and signs as words, check the spelling, or give pronunciations in a lexicon",
+        "check the spelling, write signs as words, or give pronunciations in a lexicon",
     )
 
 

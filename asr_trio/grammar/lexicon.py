@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from asr_trio.errors import ConfigError
-from asr_trio.grammar import portuguese
+from asr_trio.grammar import numerals, portuguese
 
 if TYPE_CHECKING:
     from asr_trio.grammar.spelling import SpellingModel
@@ -24,6 +24,8 @@ Pronouncer: TypeAlias = Callable[[str], tuple[str, ...]]
 """Letters to sounds: likeliest pronunciations of a written word, best first; () where it finds none."""
 
 _SEPARATORS = re.compile(r"[\s\-_/.·]+")
+_WHOLE = re.compile(r"[^\s\-_/.·\d]+")
+_PARTS = re.compile(r"[0-9]+|[^\s\-_/.·0-9]+")
 
 
 class _Learnt:
@@ -115,17 +117,18 @@ class Lexicon:
         pronouncer = self._pronouncers.get(_primary(language or self.language))
         if pronouncer is None:
             return ()
-        whole = pronouncer(word.lower()) if not _SEPARATORS.search(word) else ()
-        if whole:
-            return whole
+        if _WHOLE.fullmatch(word):
+            whole = pronouncer(word.lower())
+            if whole:
+                return whole
         said = []
-        for part in _SEPARATORS.split(word):
-            if not part:
-                continue
-            found = self.pronunciations(part, language) or pronouncer(part.lower())
-            if not found:
-                return ()
-            said.append(found[0])
+        for part in _PARTS.findall(word):
+            spelled_out = numerals.words(part, _primary(language or self.language)) if part.isdecimal() else [part]
+            for spoken in spelled_out or [part]:
+                found = self.pronunciations(spoken, language) or pronouncer(spoken.lower())
+                if not found:
+                    return ()
+                said.append(found[0])
         return (" ".join(said),) if said else ()
 
     def covers(self, language: str) -> bool:

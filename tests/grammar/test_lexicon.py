@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from asr_trio.errors import ConfigError, GrammarError
-from asr_trio.grammar import portuguese, spelling
+from asr_trio.grammar import numerals, portuguese, spelling
 from asr_trio.grammar.compile import compile_grammar
 from asr_trio.grammar.lexicon import Lexicon
 
@@ -34,6 +34,33 @@ def test_dictionary(lexicon):
     assert lexicon.pronunciations("york-new") == ("Y AO R K N UW",)
     assert lexicon.pronunciations("newer") == ()
     assert lexicon.pronunciations("no", "pt-BR") == ()
+
+
+@pytest.mark.parametrize(
+    ("digits", "language", "words"),
+    [
+        ("0", "en", "zero"),
+        ("21", "en", "twenty one"),
+        ("105", "en", "one hundred five"),
+        ("12340", "en", "twelve thousand three hundred forty"),
+        ("007", "en", "zero zero seven"),
+        ("1000000", "en", "one zero zero zero zero zero zero"),
+        ("100", "pt", "cem"),
+        ("199", "pt", "cento e noventa e nove"),
+        ("1200", "pt", "mil e duzentos"),
+        ("2015", "pt", "dois mil e quinze"),
+        ("1234", "pt", "mil duzentos e trinta e quatro"),
+        ("5", "fi", ""),
+    ],
+)
+def test_numerals(digits, language, words):
+    assert " ".join(numerals.words(digits, language)) == words
+
+
+def test_digits_are_said_as_words(english):
+    assert english.generate("42", "en-US") == ("F AO R T IY T UW",)
+    assert english.generate("b2b", "en-US") == ("B IY T UW B IY",)
+    assert english.generate("3", "pt-BR") == ("T R EY S",)
 
 
 def test_a_missing_dictionary(tmp_path):
