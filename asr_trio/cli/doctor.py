@@ -9,6 +9,7 @@ import os
 import platform
 import resource
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -21,6 +22,7 @@ from rich.console import Console
 from asr_trio import client, config
 from asr_trio.cli.embedded import server
 from asr_trio.errors import AsrError
+from asr_trio.recognizer import sandbox
 
 PROOF_TIMEOUT_S: Final = 60.0
 WORKER_BYTES: Final = 25 * 1024 * 1024
@@ -53,7 +55,7 @@ def doctor(
 ) -> int:
     """Look at this machine as ``serve`` would find it; exit 1 where something must be mended."""
     findings: list[Finding] = []
-    for check in (_python, _decoder, _core):
+    for check in (_python, _decoder, _core, _sandbox):
         findings += check()
     try:
         settings = config.load(configuration)
@@ -91,6 +93,14 @@ def _core() -> Iterator[Finding]:
         yield Finding("C core", "bad", "the compiled part is missing", advice)
     else:
         yield Finding("C core", "ok", "built")
+
+
+def _sandbox() -> Iterator[Finding]:
+    if sandbox.is_available():
+        yield Finding("sandbox", "ok", "the kernel keeps workers from network, programs and files")
+    elif sys.platform == "linux":
+        advice = "pip install 'asr-trio[sandbox]', and libseccomp2 from the system's packages"
+        yield Finding("sandbox", "note", "workers run without the kernel's filter", advice)
 
 
 def _descriptors(settings: config.Settings) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, NoReturn
 
 import msgspec
@@ -28,6 +28,7 @@ from asr_trio.config import Settings, TlsSettings
 from asr_trio.errors import BusyError, ConfigError
 from asr_trio.server.connection import Connection
 from asr_trio.server.gate import ConnectionGate
+from asr_trio.server.handshake import HandshakeError
 from asr_trio.server.http import serve_http
 from asr_trio.server.observe import configure_logging
 from asr_trio.server.peer import Peer
@@ -36,6 +37,7 @@ from asr_trio.server.services import Services
 from asr_trio.server.transport import TransportLimits, serve_stream
 
 _LOOP_WATCH_INTERVAL_S: Final = 0.1
+_REFUSAL_TIMEOUT_S: Final = 0.1
 _BACKLOG: Final = 1024
 """A burst of calls after an outage must find room while the loop is busy with handshakes."""
 
@@ -161,6 +163,9 @@ class Server:
                 )
         except BusyError:
             metrics.connections_refused.labels("limit").inc()
+            if self._tls is None:  # a handshake would cost what the limit is there to save
+                with trio.move_on_after(_REFUSAL_TIMEOUT_S), suppress(trio.BrokenResourceError):
+                    await stream.send_all(HandshakeError(503, "Too many connections").response())
         except OSError:
             log.debug("connection vanished", address=address)
         finally:

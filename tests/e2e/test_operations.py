@@ -190,3 +190,18 @@ async def test_licences_are_counted_and_come_back():
         await settled(lambda: server.server.services.places.taken == 0)
         async with server.connect() as session:
             assert await session.get_parameters()
+
+
+async def test_a_fault_of_our_own_costs_the_request_and_not_the_session(monkeypatch):
+    async with running() as server, server.connect() as session:
+
+        async def fail(_sources):
+            raise ZeroDivisionError
+
+        with monkeypatch.context() as broken:
+            broken.setattr(server.server.services.models, "resolve", fail)
+            with pytest.raises(RequestRefusedError) as refused:
+                await session.define_grammar("g", YES_NO)
+            assert refused.value.error_code == "ERR_INTERNAL_ERROR"
+            assert "Zero" not in str(refused.value)
+        assert await session.define_grammar("g", YES_NO) == "session:g"

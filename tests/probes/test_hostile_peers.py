@@ -104,6 +104,7 @@ async def test_a_flood_of_connects_is_refused_past_the_limit_and_forgotten():
         peers = [await RawPeer.connect(server.addresses.ws_port) for _ in range(80)]
         await settled(lambda: server.server.connections_open == 50)
         with trio.fail_after(5):
+            assert b" 503 " in await peers[-1].head()
             await peers[-1].end()
         for _ in range(500):
             peer = await RawPeer.connect(server.addresses.ws_port)
