@@ -587,10 +587,15 @@ export async function connect(url, options = {}) {
   address.password = options.password ?? address.password;
   const socket = (options.socket ?? ((target) => new WebSocket(target)))(address.href);
   await new Promise((resolve, reject) => {
-    socket.addEventListener('open', resolve, { once: true });
-    const fail = () => reject(new ConnectionClosedError(`No connection to ${url}`));
-    socket.addEventListener('error', fail, { once: true });
-    socket.addEventListener('close', fail, { once: true });
+    const fail = () => {
+      reject(new ConnectionClosedError(`No connection to ${url}`));
+      socket.close();
+    };
+    const timer = setTimeout(fail, options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS);
+    socket.addEventListener('open', () => (clearTimeout(timer), resolve(undefined)), { once: true });
+    for (const end of ['error', 'close']) {
+      socket.addEventListener(end, () => (clearTimeout(timer), fail()), { once: true });
+    }
   });
   const session = new Session(socket, options);
   try {

@@ -79,6 +79,14 @@ test('no server is a ConnectionClosedError', async () => {
   await assert.rejects(open({ refuse: true }), ConnectionClosedError);
 });
 
+test('a server that never answers the upgrade is given up', async () => {
+  let socket;
+  const options = { requestTimeoutMs: 20, socket: () => (socket = new ScriptedSocket({ silent: true })) };
+  await assert.rejects(connect('ws://test/', options), ConnectionClosedError);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.ok(socket.closed);
+});
+
 test('user and password go into the URL, whatever is in them', async () => {
   const urls = [];
   const options = { user: 'ann', password: 'a:b@c/d', socket: (url) => (urls.push(url), new ScriptedSocket()) };

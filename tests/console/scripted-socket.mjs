@@ -40,7 +40,7 @@ export class ScriptedSocket extends EventTarget {
     this.sent = [];
     this.bufferedAmount = 0;
     this.closed = false;
-    queueMicrotask(() => this.dispatchEvent(new Event(script.refuse ? 'error' : 'open')));
+    if (!script.silent) queueMicrotask(() => this.dispatchEvent(new Event(script.refuse ? 'error' : 'open')));
   }
 
   send(bytes) {

@@ -47,7 +47,13 @@ export async function openMicrophone({ processed, onSamples }) {
     throw new MicrophoneError(words[/** @type {keyof typeof words} */ (name)] ?? message);
   }
   const context = new AudioContext();
-  await context.audioWorklet.addModule(new URL('capture-worklet.js', import.meta.url));
+  try {
+    await context.audioWorklet.addModule(new URL('capture-worklet.js', import.meta.url));
+    await context.resume(); // the click that allows sound may be seconds ago
+  } catch (error) {
+    for (const track of stream.getTracks()) track.stop();
+    throw error;
+  }
   const node = new AudioWorkletNode(context, 'capture', { numberOfOutputs: 0 });
   context.createMediaStreamSource(stream).connect(node);
 
