@@ -46,6 +46,8 @@ async def test_decoder_parameters(padded):
             assert len({alternative.text for alternative in found.alternatives}) == sentences
         assert (await final(session, padded, decoder__wordDetails=0)).alternatives[0].words == ()
         assert (await final(session, padded, decoder__wordDetails=1)).alternatives[0].words
+        of_all = await final(session, padded, decoder__wordDetails=2, decoder__maxSentences=2)
+        assert all(alternative.words for alternative in of_all.alternatives)
         best = (await final(session, padded)).alternatives[0].score
         refused = await final(session, padded, decoder__confidenceThreshold=100)
         assert best == 100 or (refused.result_status, refused.alternatives) == (ResultStatus.NO_MATCH, ())
