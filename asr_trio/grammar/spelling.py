@@ -208,8 +208,8 @@ def _cache_folders() -> list[Path]:
         with contextlib.suppress(RuntimeError):  # no home
             base = "Library/Caches" if sys.platform == "darwin" else ".cache"
             folders.append(Path.home() / base / "asr-trio")
-    temporary = Path(tempfile.gettempdir()) / f"asr-trio-{os.getuid()}"
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # no temporary folder either: a worker may write nowhere
+        temporary = Path(tempfile.gettempdir()) / f"asr-trio-{os.getuid()}"
         temporary.mkdir(mode=0o700, exist_ok=True)
         facts = temporary.stat(follow_symlinks=False)
         if stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid() and not facts.st_mode & 0o022:
