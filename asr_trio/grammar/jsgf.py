@@ -25,6 +25,7 @@ NOTATION: Final = Notation(
 
 _HEADER: Final = re.compile(r"\s*#JSGF[ \t]+V1\.0(?:[ \t]+(?P<encoding>[^\s;]+))?(?:[ \t]+(?P<language>[^\s;]+))?\s*;")
 _TAG_FORMAT: Final = re.compile(r"/\*\*(?:[^*]|\*(?!/))*?@tag-format\s+(?P<tag_format>[^\s*]+)")
+_TAG_FORMAT_WITHIN: Final = 4096
 _GRAMMAR: Final = re.compile(rf"{SKIP}grammar\b{SKIP}(?P<name>{_NAME}){SKIP};")
 _IMPORT: Final = re.compile(rf"{SKIP}import\b{SKIP}<\s*(?P<name>{_NAME}(?:\.\*)?)\s*>{SKIP};")
 _RULE: Final = re.compile(rf"{SKIP}(?:(?P<scope>public)\b{SKIP})?<\s*(?P<name>{_NAME})\s*>{SKIP}=")
@@ -56,7 +57,7 @@ def read(source: Source) -> Grammar:
         rules={},
         warnings=[],
     )
-    declared = _TAG_FORMAT.search(text, 0, name.start("name"))
+    declared = _TAG_FORMAT.search(text, 0, min(name.start("name"), _TAG_FORMAT_WITHIN))
     if declared is not None:  # a documentation tag of ours: JSGF leaves open what tags mean
         grammar.tag_format = declared["tag_format"]
     offset = name.end()

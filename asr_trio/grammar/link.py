@@ -27,6 +27,10 @@ JSGF_SCHEME = "jsgf:"
 _MAX_GRAMMARS = 64
 """A program of more documents than this is a loop of generated URIs, not a grammar."""
 
+_MAX_FAULTS = 20
+_MAX_GUESSES = 500
+"""Rules that are looked through for the one that a misspelt reference means."""
+
 
 class LinkedRule(msgspec.Struct, frozen=True):
     """A rule in its grammar (an index into `Program.grammars`)."""
@@ -114,6 +118,8 @@ class _Linker:
                     except GrammarError as fault:
                         self._faults.append(fault)
                         program.targets[key] = 0
+                    if len(self._faults) > _MAX_FAULTS:
+                        raise _joined(self._faults)
         if self._faults:
             raise _joined(self._faults)
         for index, document in enumerate(program.grammars):
@@ -250,7 +256,7 @@ def _known_rules(grammar: Grammar, wanted: str = "") -> str:
     """Return a hint that names the rules there are, the likeliest first."""
     import difflib
 
-    names = difflib.get_close_matches(wanted, grammar.rules, n=3) if wanted else []
+    names = difflib.get_close_matches(wanted, list(grammar.rules)[:_MAX_GUESSES], n=3) if wanted else []
     if names:
         return f"did you mean {' or '.join(names)}?"
     names = list(grammar.rules)[:8]
@@ -259,7 +265,9 @@ def _known_rules(grammar: Grammar, wanted: str = "") -> str:
 
 def _joined(faults: list[GrammarError]) -> GrammarError:
     first = faults[0]
-    message = "; ".join(f"{fault} (line {fault.line})" for fault in faults[:20]) if len(faults) > 1 else str(first)
-    if len(faults) > 20:
-        message += f"; and {len(faults) - 20} more"
+    message = "; ".join(f"{fault} (line {fault.line})" for fault in faults[:_MAX_FAULTS])
+    if len(faults) == 1:
+        message = str(first)
+    elif len(faults) > _MAX_FAULTS:
+        message += "; and more"
     return GrammarError(message, line=first.line, column=first.column, excerpt=first.excerpt, hint=first.hint)

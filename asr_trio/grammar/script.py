@@ -9,6 +9,7 @@ memory, stack and processor time are bounded.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import quickjs
@@ -26,6 +27,9 @@ TIME_S: Final = 0.25
 """Processor time of the whole process: a script that needs a hundredth of it is already unusual."""
 
 MAX_VALUE_CHARACTERS: Final = 256 * 1024
+
+MAX_VALUE_DEPTH: Final = 64
+_BRACKET: Final = re.compile(r"[\[\]{}]")
 
 _PRELUDE: Final = """
 const __write = JSON.stringify;
@@ -61,12 +65,27 @@ def run(compiled: CompiledGrammar, tree: RuleMatch) -> tuple[Any, float]:
         for index, header in enumerate(compiled.headers):
             _run_header(context, index, header, alone=len(compiled.headers) == 1)
         written = context.eval(f"__write([{_expression(compiled, tree)}, __score])")
+    except RecursionError as error:
+        raise GrammarError(
+            "the rules nest too deep for their scripts", hint="use repeats instead of recursion"
+        ) from error
     except (quickjs.JSException, quickjs.StackOverflow, ValueError) as error:
         raise GrammarError(f"a tag failed: {_first_line(error)}", hint="see asr-trio grammar parse") from error
     if not isinstance(written, str) or len(written) > MAX_VALUE_CHARACTERS:
         raise GrammarError("a tag made a value that is too long")
+    if _depth(written) > MAX_VALUE_DEPTH:
+        raise GrammarError("a tag made a value that is nested too deep")
     value, score = json.loads(written)
     return value, float(score)
+
+
+def _depth(written: str) -> int:
+    """Return how deep JSON text nests; brackets inside of strings count as well, which errs on the safe side."""
+    deepest = depth = 0
+    for bracket in _BRACKET.finditer(written):
+        depth += 1 if bracket[0] in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def syntax_faults(scripts: list[str]) -> dict[int, str]:

@@ -113,6 +113,14 @@ def test_a_misspelt_rule_is_guessed(linked):
     assert caught.value.hint == "did you mean color?"
 
 
+def test_thousands_of_faults_are_told_briefly(linked):
+    references = " ".join(f"$x{n}" for n in range(5000))
+    rules = " ".join(f"$rule{n} = a;" for n in range(5000))
+    with pytest.raises(GrammarError, match=r"and more$") as caught:
+        linked(f"#ABNF 1.0; root $r; $r = {references}; {rules}")
+    assert len(str(caught.value)) < 2000
+
+
 def test_unused_rules_may_refer_to_nothing(linked):
     assert accepts(linked("#ABNF 1.0; root $r; $r = yes; $s = $nowhere;"), ["yes"])
 

@@ -95,6 +95,8 @@ def test_tokens_of_several_words(compile_text):
         "var a = []; while (true) a.push(new Array(1000))",
         "out = /(a+)+$/.test('a'.repeat(40) + 'b')",
         "throw 1",
+        "out = []; for (var i = 0; i < 500; i++) { out = [out]; }",
+        "out.self = out",
     ],
 )
 def test_a_script_that_misbehaves_costs_only_its_own_value(compile_text, tag):
@@ -114,6 +116,16 @@ def test_a_tag_that_is_no_script_is_told_with_its_place(compile_text):
 def test_a_null_character_in_a_script(compile_text):
     with pytest.raises(GrammarError, match="null character"):
         compile_text(SCRIPT + "$r = yes {out = '\0'};")
+
+
+def test_deep_recursion_costs_only_the_value(compile_text):
+    compiled = compile_text(SCRIPT + "$r = yes [$r {out = rules.r}] {out.n = 1};")
+    (reading,) = read(compiled, ["yes"] * 300)
+    assert reading.fault
+    assert reading.value == " ".join(["yes"] * 300)
+    with pytest.raises(GrammarError, match="too ambiguous"):
+        read(compiled, ["yes"] * 2000)
+    assert interpret(compiled, ["yes"] * 10)
 
 
 def test_the_sandbox_has_no_way_out(compile_text):
