@@ -200,13 +200,12 @@ class Dialogue:
         return documents
 
     async def release(self) -> None:
-        """End the session, if it has not ended by itself."""
+        """End the session, if it has not ended by itself, and hang up first, as the server waits a while for that."""
         try:
-            await self._say.send(serialize(ReleaseSession()))
-            async for _ in self._told:
-                pass
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            await self._ask(ReleaseSession())
+        except RefusedError:
             return
+        self._say.close()
 
     async def farewell(self) -> None:
         """End the request's side once the client has its answer."""
