@@ -113,6 +113,8 @@ class RecognizerSettings(Section):
     models: dict[str, ModelSettings] = {"general": ModelSettings(aliases=("general-small", "callcenter-small"))}
     """``builtin:slm/<name>``; ``general`` is the embedded default of grammars too."""
     default_model: str = "general"
+    unknown_words: Literal["generate", "reject", "ignore"] = "generate"
+    """Words of a grammar without a pronunciation: said by their spelling, refused (all at once), or left out."""
     workers_idle: PositiveInt = 4
     """Warm processes kept ready; a fork takes about 20 ms."""
     workers: PositiveInt = 256

@@ -133,7 +133,12 @@ def compile_grammar(frame: Compile, registry: ModelRegistry) -> Compiled:
         return document.text, document.content_type
 
     try:
-        compiled = compile_model(grammar, lexicon=lexicon(name, settings), resolver=resolver)
+        compiled = compile_model(
+            grammar,
+            lexicon=lexicon(name, settings),
+            resolver=resolver,
+            unknown_words=registry.settings.unknown_words,
+        )
     except GrammarError:
         if not missing:
             raise

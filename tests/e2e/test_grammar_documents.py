@@ -53,6 +53,16 @@ async def test_a_sent_grammar_refers_to_a_file_and_to_a_builtin_one(folder):
         assert found.interpretations == ["yellow"]
 
 
+async def test_the_server_may_refuse_unknown_words():
+    text = b"#ABNF 1.0;\nroot $r;\n$r = yes | xyzzyx | qwertyish;"
+    async with (
+        running(recognizer={"unknown_words": "reject", "workers_idle": 1}) as server,
+        server.connect() as session,
+    ):
+        with pytest.raises(RequestRefusedError, match=r"line 3, column 12.*2 words .*xyzzyx, qwertyish"):
+            await session.define_grammar("g", text)
+
+
 async def test_what_lies_outside_is_refused_with_the_line(folder):
     text = "#ABNF 1.0;\nroot $r;\n$r = $<file:///etc/passwd>;"
     async with running() as server, server.connect() as session:
