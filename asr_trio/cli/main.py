@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "doctor": ("asr_trio.cli.doctor:doctor", "Say what is wrong with this machine, and how to mend it."),
     "users": ("asr_trio.cli.users:app", "Keep the password file of HTTP Basic authentication."),
     "grammar": ("asr_trio.cli.grammar:app", "Check, compile, convert and try grammars."),
+    "models": ("asr_trio.cli.models:app", "List the configured models, check that they can be used."),
     "config": ("asr_trio.cli.configuration:app", "Check and show the configuration."),
     "bench": ("asr_trio.cli.bench:app", "Measure latency and capacity."),
 }
