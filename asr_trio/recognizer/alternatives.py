@@ -69,7 +69,7 @@ def _loss(model: AcousticModel, scores: tuple[Scores, Scores], said: Sequence[Sp
     """Return by how much a word stays behind the best states on its frames, in all."""
     word = said[place]
     gap = Evidence(model, scores, [word], 1).words[0][0]
-    return float(-gap * max(1, (word.end - word.start) // FRAME_STEP))
+    return float(-gap * max(1, word.end - word.start))
 
 
 def _roughly_best(

@@ -116,7 +116,7 @@ class Evidence:
         self._phones_by_phone = np.concatenate([word.phones_by_phone for word in aligned])
         outside = np.ones(len(senones), dtype=bool)
         for word in words:
-            outside[_sampled(word.start) : _sampled(word.end)] = False
+            outside[word.start // FRAME_STEP : (word.end + FRAME_STEP - 1) // FRAME_STEP] = False
         rest = senones[outside]
         self._silence = rest[:, model.silence_senones].max(axis=1).astype(np.float64) if len(rest) else np.zeros(0)
 
@@ -186,10 +186,6 @@ class _AlignedWord(msgspec.Struct, frozen=True):
         )
 
 
-def _sampled(frame: int) -> int:
-    return (frame + FRAME_STEP - 1) // FRAME_STEP
-
-
 def _align(model: AcousticModel, senones: Scores, phones: Scores, words: list[SpokenWord], number: int) -> _AlignedWord:
     word = words[number]
     before = words[number - 1] if number and words[number - 1].end >= word.start else None
@@ -211,15 +207,15 @@ def _align(model: AcousticModel, senones: Scores, phones: Scores, words: list[Sp
         )
         states.extend(here)
         places.extend([place] * len(here))
-    start = min(_sampled(word.start), len(senones) - 1)
-    end = min(max(start + 1, _sampled(word.end)), len(senones))
-    emitted = senones[start:end][:, states].astype(np.float64)
+    # Frames that were not scored borrow the scores of the one before: a state still lasts one frame at least, not two.
+    scored = np.minimum(np.arange(word.start, max(word.end, word.start + 1)) // FRAME_STEP, len(senones) - 1)
+    emitted = senones[scored][:, states].astype(np.float64)
     path = _viterbi(emitted)
-    rows = np.arange(end - start)
+    rows = np.arange(len(scored))
     place_of = np.array(places)[path]
     phone_numbers = np.array([model.phones[phone] for phone in word.phones])
     state_gaps = emitted[rows, path]
-    window = phones[start:end].astype(np.float64)
+    window = phones[scored].astype(np.float64)
     phone_gaps = window[rows, phone_numbers[place_of]]
     posteriors = np.maximum(phone_gaps - np.log(np.exp(window).sum(axis=1)), POSTERIOR_FLOOR)
     heard = [place_of == place for place in range(last + 1)]
