@@ -214,17 +214,29 @@ def babble(clips: list[Clip], index: int, rng: np.random.Generator) -> Floats:
     return np.sum([np.resize(clips[i].pcm / np.sqrt(speech_power(clips[i])), count) for i in others], axis=0)
 
 
-def environment(folder: Path) -> list[Floats]:
-    """Rain, sea, helicopter, chainsaw, fire of the last two folds of ESC-10, which training leaves alone."""
+def held_out(folder: Path, kinds: str, most: int) -> list[Floats]:
+    """Clips of classes of ESC-10 from its last two folds, which training leaves alone; digital silence left out."""
     import soundfile
     from scipy import signal
 
     found = []
-    for kind in ("002", "003", "007", "008", "010"):
-        for path in sorted(folder.glob(f"{kind}*/[45]-*.ogg"))[:6]:
-            samples, rate = soundfile.read(path)
-            found.append(signal.resample_poly(samples, RATE, rate))
+    for path in sorted(folder.glob(f"{kinds}*/[45]-*.ogg"))[:most]:
+        samples, rate = soundfile.read(path)
+        found.append(signal.resample_poly(samples, RATE, rate))
     return [noise for noise in found if np.square(noise).mean() > 1e-7]
+
+
+def without_speech(folder: Path | None) -> Iterator[tuple[str, list[Pcm]]]:
+    """Name sounds that are no speech and make their audio."""
+    if folder:
+        for kind in sorted(folder.glob("0*")):
+            yield kind.name[6:].lower(), [rounded(x * 32768) for x in held_out(folder, kind.name[:3], 6)]
+    rng = np.random.default_rng(9)
+    t = np.arange(20 * RATE) / RATE
+    yield "white noise", [rounded(rng.standard_normal(len(t)) * 32768 * 10 ** (db / 20)) for db in (-30, -60)]
+    ring = (np.sin(2 * np.pi * 440 * t) + np.sin(2 * np.pi * 480 * t)) * (t % 6 < 2)
+    digits = (np.sin(2 * np.pi * 770 * t) + np.sin(2 * np.pi * 1336 * t)) * (t % 0.2 < 0.1)
+    yield "ring-back, DTMF", [rounded(3000 * x + rng.standard_normal(len(t)) * 8) for x in (ring, digits)]
 
 
 def conditions(clips: list[Clip], noise_folder: Path | None) -> Iterator[tuple[str, list[Pcm]]]:
@@ -238,7 +250,7 @@ def conditions(clips: list[Clip], noise_folder: Path | None) -> Iterator[tuple[s
     for snr_db in (20, 10, 5, 0):
         yield f"babble{snr_db}", [with_noise(c, babble(clips, i, rng), snr_db) for i, c in enumerate(clips)]
     if noise_folder:
-        noises = environment(noise_folder)
+        noises = [x for kind in ("002", "003", "007", "008", "010") for x in held_out(noise_folder, kind, 6)]
         for snr_db in (10, 0):
             yield (
                 f"env{snr_db}",
@@ -344,21 +356,31 @@ def main() -> None:
             results.setdefault(detector.name, {})[condition] = row
             if condition == "clean":
                 curves[detector.name] = curve(np.concatenate([detector.scores(p) for p in audio]), labels)
+    alarms: dict[str, dict[str, float]] = {}
+    for kind, audio in without_speech(options.noise):
+        for detector in detectors:
+            decided = np.concatenate([detector.scores(p) for p in audio]) >= detector.threshold
+            alarms.setdefault(detector.name, {})[kind] = float(100 * decided.mean())
     names = list(next(iter(results.values())))
     print(f"{'ROC-AUC (F1)':18}" + "".join(f"{n:>14}" for n in names))
     for name, rows in results.items():
         print(f"{name:18}" + "".join(f"{rows[n]['auc']:8.3f} ({rows[n]['f1']:.2f})" for n in names))
-    print(f"\n{'clean':18}  best F1  FPR@95  onset p50/p95 ms  offset p50/p95 ms  x real time")
+    print(f"\n{'clean':18}  best F1  false@95  onset p50/p95 ms  offset p50/p95 ms  x real time")
     for name, rows in results.items():
         r = rows["clean"]
         print(
-            f"{name:18}  {r['best_f1']:7.3f}  {r['fpr_at_tpr95']:6.3f}"
+            f"{name:18}  {r['best_f1']:7.3f}  {r['fpr_at_tpr95']:8.3f}"
             f"  {r['onset_p50_ms']:7.0f} {r['onset_p95_ms']:6.0f}"
             f"    {r['offset_p50_ms']:7.0f} {r['offset_p95_ms']:6.0f}   {r['times_real_time']:9.0f}"
         )
+    print("\nframes without speech that are called speech, %")
+    for name, found in alarms.items():
+        print(f"{name:18}  " + ", ".join(f"{kind} {share:.0f}" for kind, share in found.items()))
     if options.json:
         options.json.write_text(
-            json.dumps({"machine": platform.processor() or platform.machine(), "results": results}, indent=1)
+            json.dumps(
+                {"machine": platform.processor() or platform.machine(), "results": results, "alarms": alarms}, indent=1
+            )
         )
     if options.plot:
         plot(curves, options.plot)
