@@ -15,6 +15,8 @@ _SHARED_ARCS: Final = 4
 
 _SHARED_ROW: Final = 2000
 _SHARED_DEPTH: Final = 6
+_SHARED_CANDIDATES: Final = 16
+"""States looked at for each arc: the largest of those that have it, which come last."""
 
 
 class TooLargeError(Exception):
@@ -191,7 +193,7 @@ def shared(automaton: Automaton) -> Automaton:
         own = set(row)
         counts: dict[int, int] = {}
         for arc in row:
-            for other in holders.get(arc, ()):
+            for other in holders.get(arc, ())[-_SHARED_CANDIDATES:]:
                 counts[other] = counts.get(other, 0) + 1
         inside = [
             other
