@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import time
+from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: as in a worker
 
@@ -149,7 +150,9 @@ def word_time_errors(engine, limit: int | None) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--limit", type=int, help="take every so many-th recording of each set")
-    limit = parser.parse_args().limit
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    limit = arguments.limit
     sets: dict[str, list[corpus.Pair]] = {}
     pairs = corpus.covered_pairs() + corpus.uncovered_pairs() + corpus.silent_pairs() + corpus.free_pairs()
     for pair in pairs:
@@ -162,7 +165,9 @@ def main() -> None:
             print(f"{name:18s}", " ".join(f"{key}={value}" for key, value in row.items()), flush=True)
     results["word times"] = word_time_errors(engines[1], limit)
     print(f"{'word times':18s}", results["word times"])
-    print(json.dumps({"benchmark": "accuracy", "machine": describe(), "limit": limit, "sets": results}))
+    report = {"benchmark": "accuracy", "machine": describe(), "limit": limit, "sets": results}
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":
