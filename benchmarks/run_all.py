@@ -9,6 +9,7 @@ the load before each is written into its report.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -40,7 +41,8 @@ def main() -> int:
         started_s = time.monotonic()
         try:
             command = [sys.executable, str(path), *report(arguments.out)]
-            code = subprocess.run(command, check=False, timeout=TIME_LIMIT_S).returncode
+            environment = os.environ | {"PYTHONPATH": str(HERE.parent)}  # some import their neighbours as a package
+            code = subprocess.run(command, check=False, timeout=TIME_LIMIT_S, env=environment).returncode
         except subprocess.TimeoutExpired:
             code = -1
         print(
