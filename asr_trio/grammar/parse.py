@@ -18,8 +18,8 @@ import msgspec
 from asr_trio.errors import GrammarError
 from asr_trio.grammar.network import EPSILON, GARBAGE, RULE, TAG, WORD, Network
 
-MAX_ITEMS = 200_000
-"""Bound on the chart: a second's work. 100 words of a very ambiguous grammar stay below it."""
+MAX_ITEMS = 100_000
+"""Bound on the chart: half a second's work. 100 words of a very ambiguous grammar stay below it."""
 
 MAX_STEPS = 50_000
 """Bound on the steps of taking derivations from the chart."""

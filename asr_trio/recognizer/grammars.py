@@ -67,10 +67,11 @@ class Grammar(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def interpret(self, words: Sequence[str], score: int) -> tuple[Interpretation, ...]:
         """Return what a sentence means, best first; `score` is the sentence's own."""
-        return tuple(
-            Interpretation(value=reading.value, score=round(score * reading.weight))
-            for reading in read(self.compiled, words)
-        )
+        try:
+            readings = read(self.compiled, words)
+        except GrammarError:  # too ambiguous to be parsed: what was recognised is not lost for that
+            return (Interpretation(value=" ".join(words), score=score),)
+        return tuple(Interpretation(value=reading.value, score=round(score * reading.weight)) for reading in readings)
 
 
 @functools.lru_cache(maxsize=64)
