@@ -161,7 +161,7 @@ class ForkServer:
         pid = os.fork()
         if pid == 0:
             try:
-                self._control.close()
+                self._close_what_is_not_ours()
                 signal.set_wakeup_fd(-1)
                 _die_with_parent()
                 os.nice(19)
@@ -174,12 +174,21 @@ class ForkServer:
         channel = socket.socket(fileno=self._sockets.pop(0))
         pid = os.fork()
         if pid == 0:
-            self._control.close()
+            self._close_what_is_not_ours()
             wakeup.close()
             _be_worker(channel, engines, self._enter_sandbox)
         channel.close()
         self._workers.add(pid)
         self._say(Spawned(pid))
+
+    def _close_what_is_not_ours(self) -> None:
+        """Let go of the control socket and of sockets meant for others, in a new process.
+
+        The death of a worker shows by the end of its socket, and it must not be held open elsewhere.
+        """
+        self._control.close()
+        for descriptor in self._sockets:
+            os.close(descriptor)
 
     def _reap(self) -> None:
         while self._workers:

@@ -9,6 +9,7 @@ forked. Admission counts cost, not heads, and refuses at once.
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
 import subprocess
@@ -171,13 +172,29 @@ class Worker:
             self._receiving.deadline = trio.current_time() + self._hang_timeout_s if self._owes else float("inf")
 
     async def _send(self, *frames: base.ToWorker) -> None:
+        data = self._write_at_once(b"".join(map(ipc.encode, frames)))
+        if not data:
+            return
         with trio.move_on_after(BUSY_PATIENCE * self._hang_timeout_s):
             usable, self.usable = self.usable, False  # cut off in the middle of a frame it is of no use any more
             with self._death_is_an_error():
-                await self._stream.send_all(b"".join(map(ipc.encode, frames)))
+                await self._stream.send_all(data)
             self.usable = usable
             return
         self._give_up(BUSY_PATIENCE)
+
+    def _write_at_once(self, data: bytes) -> bytes:
+        """Write what the socket takes without waiting, nearly always all, and return the rest: a packet's usual way.
+
+        It spares the scheduler a turn and a cancel scope a packet, a third of what the packet costs here.
+        """
+        try:
+            return data[os.write(self._stream.socket.fileno(), data) :]
+        except BlockingIOError:
+            return data
+        except OSError as error:
+            self.usable = False
+            raise errors.WorkerDiedError("the recogniser's process ended") from error
 
     async def _receive(self) -> base.FromWorker:
         overdue = 0

@@ -243,7 +243,8 @@ class Recognition:
                     if not await self._pass_on(worker, frontend.process(payload[start : start + _SLICE_BYTES])):
                         return
                     self._progress(frontend.position_s)
-                    await trio.lowlevel.checkpoint()
+                    if start + _SLICE_BYTES < len(payload) or self.audio.waiting_bytes:
+                        await trio.lowlevel.checkpoint()  # live audio waits for its next packet anyway
                 if packet.last or reader.ended:
                     break
                 packet = await self.audio.pop()
