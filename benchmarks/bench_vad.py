@@ -320,7 +320,8 @@ def plot(curves: dict[str, tuple[Floats, Floats]], path: Path) -> None:
 
     figure, axes = plt.subplots(figsize=(5, 5))
     for name, (false, true) in curves.items():
-        axes.plot(false, true, label=name)
+        grid = np.linspace(0, 1, 201)
+        axes.plot(grid, np.interp(grid, false, true), label=name)
     axes.set(
         xlabel="false positive rate",
         ylabel="true positive rate",
