@@ -41,9 +41,10 @@ def list_models(*, as_json: Annotated[bool, Parameter(name="--json", negative=""
         print(json.dumps(rows))
         return
     table = Table("name", "aliases", "engine", "languages", "profile")
-    for row in rows:
-        name = f"{row['name']} (default)" if row["default"] else str(row["name"])
-        table.add_row(name, " ".join(row["aliases"]), row["engine"], " ".join(row["languages"]), row["profile"])
+    for name, model in settings.models.items():
+        shown = f"{name} (default)" if name == settings.default_model else name
+        profile = model.profile if model.engine == POCKETSPHINX else ""
+        table.add_row(shown, " ".join(model.aliases), model.engine, " ".join(model.languages), profile)
     Console().print(table)
 
 
