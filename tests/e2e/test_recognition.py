@@ -135,7 +135,9 @@ async def test_continuous_mode_gives_a_result_for_every_segment_and_a_last_one(s
     pcm, rate_hz = samples(path)
     async with running() as server, server.connect() as session:
         events = await events_of(
-            session.recognize(wav(pcm, rate_hz), lm=SLM, parameters={"decoder.continuousMode": True})
+            session.recognize(
+                wav(pcm, rate_hz), lm=SLM, parameters={"decoder.continuousMode": True, "endpointer.waitEnd": 600}
+            )
         )
     found = results(events)
     assert [result.last_segment for result in found] == [False] * (len(found) - 1) + [True]
