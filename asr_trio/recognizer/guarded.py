@@ -24,7 +24,7 @@ import numpy as np
 import pocketsphinx
 
 from asr_trio.errors import AcousticModelError, LocalProtocolError
-from asr_trio.recognizer.features import DELTA_REACH, Frames
+from asr_trio.recognizer.features import Frames
 from asr_trio.recognizer.hints import PRONUNCIATIONS_MAX, HintWord, entry_of, text_of
 
 FRAMES_PER_SECOND: Final = 100
@@ -33,7 +33,8 @@ PRIMER_FRAMES: Final = 20
 """More than the look-back of the mixture cache (phone-loop window + 2 frames)."""
 
 PROCESS_FRAMES: Final = 6
-"""Handed over at once: more than the decoder's look-ahead buffers hold is lost without a word (46 are too many)."""
+"""Handed over at once: more than the decoder's look-ahead buffers hold is lost without a word (46 are too many), and a
+long first block shifts all times by three frames."""
 
 _LOG_BASE: Final = math.log(1.0001)
 """PocketSphinx counts probabilities in powers of 1.0001."""
@@ -103,7 +104,6 @@ class GuardedDecoder:
         self._primer = _primer(n_cepstra)
         self._state = _State.IDLE
         self._clean = False
-        self._starting = False
         self._search = ""
         self._words: set[str] = set()
 
@@ -198,7 +198,6 @@ class GuardedDecoder:
         """Begin an utterance."""
         self._require(_State.IDLE, _State.ENDED)
         self._begin()
-        self._starting = True
         self._state = _State.UTTERANCE
         self._clean = False
 
@@ -210,11 +209,6 @@ class GuardedDecoder:
     def process(self, cepstra: Frames) -> None:
         """Decode normalised cepstra, shape (frames, cepstra)."""
         self._require(_State.UTTERANCE)
-        if not len(cepstra):
-            return
-        if self._starting:  # the decoder drops what its delta window reaches over, which would shift all times
-            self._starting = False
-            cepstra = np.concatenate([np.repeat(cepstra[:1], DELTA_REACH, axis=0), cepstra])
         self._hand_over(cepstra)
 
     def _hand_over(self, cepstra: Frames) -> None:

@@ -117,7 +117,8 @@ def test_words_have_the_times_that_the_front_end_of_the_decoder_gives(shared: Pa
     ours.activate("g")
     pcm = read_pcm(shared / "data" / "free" / "flac" / "libri-clean-8629-261140-0000.flac")[: 2 * 32000]
     theirs.start_utt()
-    theirs.process_raw(pcm)
+    for at in range(0, len(pcm), 1920):
+        theirs.process_raw(pcm[at : at + 1920])
     theirs.end_utt()
     ours.start()
     ours.process(cepstra_without_mean(pcm) - np.array([40, 3, -1] + [0] * 10, dtype=np.float32))
