@@ -85,7 +85,8 @@ struct asr_endpointer {
 
     asr_tone tone;
     asr_tone_result key; /* not told yet */
-    int64_t tone_until; /* frames before this one lie in a tone or in its tail */
+    int64_t tone_until; /* frames before this one lie in a tone or in its tail, */
+    int64_t tone_run;   /* which is no longer than the tone was: a vowel that stands still for 40 ms is no tone */
     int finished;
     float level; /* smoothed mean square */
     float background_percent;
@@ -520,7 +521,8 @@ static int frame_complete(asr_endpointer *endpointer, output *out) {
             record_at(endpointer, i)->tone = 1;
         }
         if (tones > 0) {
-            endpointer->tone_until = frame + 1 + TONE_TAIL_FRAMES;
+            endpointer->tone_run = frame < endpointer->tone_until ? endpointer->tone_run + 1 : 1;
+            endpointer->tone_until = frame + 1 + smaller(endpointer->tone_run, TONE_TAIL_FRAMES);
         }
         this->after_tone = frame < endpointer->tone_until;
     }
