@@ -8,6 +8,7 @@ grammar costs a switch of 10 us.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final
@@ -39,8 +40,13 @@ NBEST_DEPTH: Final = 200
 UNKNOWN_SCORE: Final = 50
 """Of hypotheses of an acoustic model that cannot be read for evidence."""
 
-REJECTION_SCORE: Final = 10
-"""Sentences of a grammar that are this unlikely are no result at all; docs/recognition.md has the trade-off."""
+REJECTION_PROBABILITY: Final = 0.36
+REJECTION_WORD_SHARE: Final = 0.15
+"""A sentence of n words of a grammar is no result where it is right with less than 0.36 ** (1 + 0.15 (n - 1)).
+
+One word in doubt makes a long sentence wrong, but does not mean that the caller left the grammar. Chosen on the
+development recordings; docs/recognition.md has the trade-off.
+"""
 
 # A search for grammars. bestpath would build a lattice at the end (seconds on loops) and improves nothing; a word
 # insertion penalty of 0.01 is the best of the sweep over loops of digits, letters and words.
@@ -288,7 +294,7 @@ class _GrammarRecognition(_PocketSphinxRecognition):
             said = [SpokenWord(*parts) for parts in zip(pronounced, *zip(*times, strict=True), strict=True)]
             evidence = Evidence(mixtures, scores, said, len(grammar.words))
             score = trained_model().sentence_score(evidence)
-            if score < REJECTION_SCORE:
+            if score < rejection_score(len(indices)):
                 break
             spelled = [grammar.words[word] for word in indices]
             words = self._words(spelled, times, trained_model().word_scores(evidence))
@@ -302,6 +308,11 @@ class _GrammarRecognition(_PocketSphinxRecognition):
     def _interpreted(self, words: tuple[Word, ...], score: int, rank: int) -> Alternative:
         interpretations = self._loaded.grammar.interpret([word.text for word in words], score)
         return msgspec.structs.replace(self._alternative(words, score, rank), interpretations=interpretations)
+
+
+def rejection_score(n_words: int) -> float:
+    """Return the score, 0-100, below which a sentence of a grammar with so many words is no result."""
+    return 100 * math.pow(REJECTION_PROBABILITY, 1 + REJECTION_WORD_SHARE * (n_words - 1))
 
 
 class _LoadedGrammar(msgspec.Struct, frozen=True):

@@ -46,6 +46,7 @@ class Model:
         self.partials: list[str] = []
         self.error = ""
         self.server_closed = False
+        self.leaving = False
         self.microphone = False
         self._changed = trio.Event()
         self._sending = trio.Lock()
@@ -100,7 +101,12 @@ class Model:
                 await self.source_ended(lambda: not wanted())
                 return
             last = self.boolean(not packet)
-            await self.send("SEND_AUDIO", {"LastPacket": last, "Content-Type": "application/octet-stream"}, packet)
+            try:
+                await self.send("SEND_AUDIO", {"LastPacket": last, "Content-Type": "application/octet-stream"}, packet)
+            except trio.BrokenResourceError:
+                if self.leaving:  # its sender thread finds the socket closed, and ends
+                    return
+                raise
             if not packet:
                 return
             at += self.chunk_bytes
@@ -115,6 +121,7 @@ class Model:
             await self.until(unwanted)
 
     async def close_socket(self, code: int = 1000) -> None:
+        self.leaving = True
         async with self._sending:
             await self._peer.send(frame(CLOSE, code.to_bytes(2, "big")))
 

@@ -33,7 +33,8 @@ def children(pid):
 
 
 def fork_server():
-    (pid,) = children(os.getpid())
+    """Return the fork server of this process; other tests may have left servers of their own running."""
+    (pid,) = (pid for pid in children(os.getpid()) if b"forkserver" in Path(f"/proc/{pid}/cmdline").read_bytes())
     return pid
 
 
