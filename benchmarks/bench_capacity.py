@@ -1,6 +1,6 @@
 """Capacity: how many live callers one machine serves, against bare PocketSphinx decoders in the same run.
 
-    python benchmarks/bench_capacity.py [--data ../shared/data] [--seconds 20] [--only digits] [--levels 0.5,0.9]
+    python -m benchmarks.bench_capacity [--data ../shared/data] [--seconds 20] [--only digits] [--levels 0.5,0.9]
                                         [--json FILE]
 
 For every load both sides run one after the other: our server (a process of its own, callers over real sockets at live
@@ -25,9 +25,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import machine
 import trio
-from bare_pocketsphinx import Step, Workload, cost, live
 
 from asr_trio.audio.container import AudioFormat
 from asr_trio.audio.endpointer import EndpointerSettings, SpeechAudio, SpeechEnd
@@ -38,6 +36,8 @@ from asr_trio.client import load
 from asr_trio.config import ModelSettings
 from asr_trio.recognizer.models import model_files
 from asr_trio.recognizer.pocketsphinx import GRAMMAR_OPTIONS, PROFILES
+from benchmarks import machine
+from benchmarks.bare_pocketsphinx import Step, Workload, cost, live
 
 PACKET_MS = 100
 RAMP_S = 4.0

@@ -1,6 +1,6 @@
 """The C core against its peers, in one run: resampling, the whole front end, endpointing.
 
-    python benchmarks/bench_dsp.py [--quick] [--out FOLDER] [--speech FOLDER] [--ten FOLDER]
+    python -m benchmarks.bench_dsp [--quick] [--out FOLDER] [--speech FOLDER] [--ten FOLDER]
 
 Prints tables and writes FOLDER/dsp.json and pictures (where matplotlib is installed). Peers that are not installed are
 left out with a word: soxr, scipy, samplerate (libsamplerate). `--speech` is a folder with recordings and
@@ -24,12 +24,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import machine
 import numpy as np
 
 from asr_trio.audio import dsp
 from asr_trio.audio.core import ffi, lib
 from asr_trio.audio.endpointer import fill_config
+from benchmarks import machine
 
 OUT_HZ = 16_000
 BLOCK_S = 0.02

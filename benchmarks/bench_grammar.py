@@ -1,6 +1,6 @@
 """What grammars cost: compiling against PocketSphinx's own reader, loading, interpreting, spelling, large lists.
 
-    python benchmarks/bench_grammar.py [--peer-limit 10000] [--decode] [--json FILE]
+    python -m benchmarks.bench_grammar [--peer-limit 10000] [--decode] [--json FILE]
 
 Processor seconds of this process (a shared machine's wall clock means nothing); medians of `--rounds`. The word lists
 are drawn from the model's dictionary. PocketSphinx's reader is measured in the same run up to `--peer-limit`
@@ -20,7 +20,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import machine
 import numpy as np
 import pocketsphinx
 
@@ -29,6 +28,7 @@ from asr_trio.grammar.compile import CompiledGrammar, compile_grammar
 from asr_trio.grammar.fsg import fsg_text
 from asr_trio.grammar.generate import Generator
 from asr_trio.grammar.lexicon import Lexicon
+from benchmarks import machine
 
 LIMITS_S = {"names_10000": 0.3, "full_names_10000": 0.3, "names_50000": 2.0, "full_names_50000": 2.0}
 HELD_OUT = 1000

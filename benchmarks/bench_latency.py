@@ -1,6 +1,6 @@
 """Latency as a caller feels it: over a real socket, audio at live pace, one caller on an otherwise idle server.
 
-    python benchmarks/bench_latency.py [--data ../shared/data] [--seconds 30] [--json FILE]
+    python -m benchmarks.bench_latency [--data ../shared/data] [--seconds 30] [--json FILE]
 
 For small grammars (`digits`) and free speech (`free`): START_RECOGNITION to its answer (the first one compiles the
 grammar and is given apart), END_OF_SPEECH to RECOGNITION_RESULT, and the end of the last word to the result, which is
@@ -17,12 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import machine
 import trio
-from bench_capacity import workloads
 
 from asr_trio.cli.bench import local_server, percentile
 from asr_trio.client import connect, load
+from benchmarks import machine
+from benchmarks.bench_capacity import workloads
 
 ROUND_TRIPS = 100
 

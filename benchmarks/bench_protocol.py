@@ -1,6 +1,6 @@
 """What a message costs the server's event loop: parse, decide, write, without socket and decoder.
 
-    python benchmarks/bench_protocol.py [--rounds 200] [--json FILE]
+    python -m benchmarks.bench_protocol [--rounds 200] [--json FILE]
 
 Processor time in microseconds per message, as the median of rounds. `exchange` is a whole recognition of the Python
 SDK with 100 packets and its events, per client message. The peer is the header parser of the standard library on the
@@ -17,8 +17,6 @@ from collections.abc import Callable
 from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Any
-
-import machine
 
 from asr_trio.config import LimitSettings
 from asr_trio.protocol.messages import (
@@ -44,6 +42,7 @@ from asr_trio.session.events import (
     SpeechStarted,
 )
 from asr_trio.session.session import Session
+from benchmarks import machine
 
 LIMIT_US = 60.0
 MESSAGES_PER_ROUND = 200

@@ -1,6 +1,6 @@
 """Many sessions at once: is every result right, and does the server's event loop stay prompt while workers decode?
 
-    python benchmarks/bench_sessions.py [--data ../shared/data] [--sessions 50] [--seconds 20] [--json FILE]
+    python -m benchmarks.bench_sessions [--data ../shared/data] [--sessions 50] [--seconds 20] [--json FILE]
 
 First each recording is recognised alone; that is the reference. Then so many callers speak digits at live pace, each in
 a session of its own, over and over. Printed: results that differ from the reference, latency from END_OF_SPEECH to the
@@ -18,12 +18,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import machine
 import trio
-from bench_capacity import workloads
 
 from asr_trio.cli.bench import local_server, percentile
 from asr_trio.client import load
+from benchmarks import machine
+from benchmarks.bench_capacity import workloads
 
 LAG = re.compile(r'^asr_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
 

@@ -1,6 +1,6 @@
 """Transport: processor time of a server per message and per second of audio, against two peers in the same run.
 
-    python benchmarks/bench_transport.py [--streams 10] [--seconds 8] [--json FILE]
+    python -m benchmarks.bench_transport [--streams 10] [--seconds 8] [--json FILE]
 
 Every server is a process of its own and gets the same traffic: so many connections, a binary message of 3200 bytes
 every 100 ms on each (16 kHz audio), nothing sent back. `asr-trio transport` is our hardened transport with a handler
@@ -23,7 +23,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import machine
 import structlog
 import trio
 import trio_websocket
@@ -34,6 +33,7 @@ from asr_trio.protocol.messages import SendAudio, StartRecognition
 from asr_trio.protocol.writer import serialize
 from asr_trio.server.app import serve
 from asr_trio.server.transport import TransportClosedError, TransportLimits, serve_stream
+from benchmarks import machine
 
 PACKET_S = 0.1
 AUDIO = bytes(3200)

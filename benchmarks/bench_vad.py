@@ -1,6 +1,6 @@
 """Measure the voice detectors against their peers on the TEN-VAD test set, in one run.
 
-    python benchmarks/bench_vad.py TESTSET_DIR [--noise ESC10_DIR] [--json out.json] [--plot roc.png]
+    python -m benchmarks.bench_vad TESTSET_DIR [--noise ESC10_DIR] [--json out.json] [--plot roc.png]
 
 TESTSET_DIR holds testset-audio-NN.wav and .scv (github.com/TEN-framework/ten-vad, folder testset): 30 files, 262 s, a
 label every pause of 50 ms. It is the yardstick and is never trained on. Peers are measured when they are installed

@@ -1,6 +1,6 @@
 """Every benchmark, one after the other: what each prints, and its figures as JSON in one folder.
 
-    python benchmarks/run_all.py [--out benchmarks/results] [--only capacity,dsp]
+    python -m benchmarks.run_all [--out benchmarks/results] [--only capacity,dsp]
 
 A benchmark that fails or lacks its data is named at the end and costs the others nothing. Run it on an idle machine:
 the load before each is written into its report.
@@ -9,14 +9,13 @@ the load before each is written into its report.
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Final
 
-HERE: Final = Path(__file__).parent
+HERE: Final = Path(__file__).resolve().parent
 TIME_LIMIT_S: Final = 3600
 
 # How a benchmark is told where its report goes, where it is not by --json.
@@ -40,9 +39,8 @@ def main() -> int:
         report = REPORT_OPTIONS.get(path.stem, lambda out, name=name: ["--json", str(out / f"{name}.json")])
         started_s = time.monotonic()
         try:
-            command = [sys.executable, str(path), *report(arguments.out)]
-            environment = os.environ | {"PYTHONPATH": str(HERE.parent)}  # some import their neighbours as a package
-            code = subprocess.run(command, check=False, timeout=TIME_LIMIT_S, env=environment).returncode
+            command = [sys.executable, "-m", f"benchmarks.{path.stem}", *report(arguments.out.resolve())]
+            code = subprocess.run(command, check=False, timeout=TIME_LIMIT_S, cwd=HERE.parent).returncode
         except subprocess.TimeoutExpired:
             code = -1
         print(

@@ -4,8 +4,8 @@ Callers connect for a whole call and recognise now and then; a node refuses a re
 cost units, and the balancer counts connections alone (leastconn), knowing nothing of cost. The question is how much
 spare capacity keeps refusals rare, and how that changes with the number of nodes.
 
-    python benchmarks/sim_admission.py
-    python benchmarks/sim_admission.py --nodes 100 --units-per-node 160 --json
+    python -m benchmarks.sim_admission
+    python -m benchmarks.sim_admission --nodes 100 --units-per-node 160 --json
 """
 
 from __future__ import annotations

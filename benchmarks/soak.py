@@ -1,6 +1,6 @@
 """Soak and chaos: mixed traffic and injected faults for as long as you like; nothing may leak, hang or be wrong.
 
-    python benchmarks/soak.py [--data ../shared/data] [--seconds 60 | 3600] [--clients 4] [--json FILE]
+    python -m benchmarks.soak [--data ../shared/data] [--seconds 60 | 3600] [--clients 4] [--json FILE]
 
 The server is a process of its own. First every recording is recognised alone: that is the reference. Then clients do
 at random what clients do: recognise (each transcript must be the reference's), cancel in the middle, vanish in the
@@ -24,7 +24,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import machine
 import numpy as np
 import trio
 
@@ -32,6 +31,7 @@ from asr_trio.cli.bench import local_server
 from asr_trio.client import Grammar, connect
 from asr_trio.errors import AsrError
 from asr_trio.protocol.messages import ResultStatus
+from benchmarks import machine
 
 DIGITS = Grammar(
     "#ABNF 1.0 UTF-8;\nlanguage en-US;\nmode voice;\nroot $s;\n"

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
-BENCHMARKS = sorted(path.name for path in FOLDER.glob("bench_*.py"))
+ROOT = Path(__file__).parents[2]
+BENCHMARKS = sorted(path.stem for path in (ROOT / "benchmarks").glob("bench_*.py"))
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_benchmark_tells_its_options(name):
     done = subprocess.run(
-        [sys.executable, str(FOLDER / name), "--help"],
-        env=os.environ | {"PYTHONPATH": str(FOLDER.parent)},
+        [sys.executable, "-m", f"benchmarks.{name}", "--help"],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
