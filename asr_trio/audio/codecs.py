@@ -1,25 +1,16 @@
-"""Compressed audio: recognised by its first bytes, decoded as a whole by libsndfile (extra ``codecs``).
-
-Nothing is decoded before the last byte has come: libsndfile reads files, not streams. `MAX_COMPRESSED_BYTES` bounds
-what waits for that, `MAX_DECODED_SAMPLES` what a small file may unfold to.
-"""
+"""Compressed audio recognised by its first bytes."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
-from asr_trio.audio.format import AudioFormat
 from asr_trio.errors import AudioFormatError
 
-Codec: TypeAlias = Literal["flac", "ogg", "mp3", "gsm", "aiff", "au", "wave"]
+Codec: TypeAlias = Literal["flac", "ogg", "mp3", "gsm", "amr", "matroska", "aiff", "au", "wav"]
+"""As FFmpeg calls the containers; "wav" is a WAV file with compressed samples."""
 
 _FrameBytes: TypeAlias = Callable[[bytes], int | None]
-
-MAX_COMPRESSED_BYTES: Final = 32 * 1024 * 1024
-MAX_DECODED_SAMPLES: Final = 60 * 60 * 16_000
-"""An hour at 16 kHz, of all channels together: 230 MB as floats."""
 
 _SIGNATURES: Final[tuple[tuple[bytes, Codec], ...]] = (
     (b"fLaC", "flac"),
@@ -27,22 +18,19 @@ _SIGNATURES: Final[tuple[tuple[bytes, Codec], ...]] = (
     (b"ID3", "mp3"),
     (b"FORM", "aiff"),
     (b".snd", "au"),
+    (b"#!AMR", "amr"),
+    (b"\x1aE\xdf\xa3", "matroska"),
 )
 _FOREIGN: Final[tuple[tuple[int, bytes, str], ...]] = (
-    (0, b"\x1aE\xdf\xa3", "WebM"),
     (4, b"ftyp", "MP4"),
-    (0, b"#!AMR", "AMR"),
     (0, b"RIFX", "big-endian WAV"),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "Windows Media"),
 )
 """(place, bytes, name) of containers that cannot be read: better said than decoded as noise."""
 _FOREIGN_BYTES: Final = 8
 _FOREIGN_TYPES: Final[dict[str, str]] = {
-    "audio/webm": "WebM",
     "audio/mp4": "MP4",
     "audio/aac": "AAC",
-    "audio/amr": "AMR",
-    "audio/amr-wb": "AMR",
     "audio/x-ms-wma": "Windows Media",
 }
 _MEDIA_TYPES: Final[dict[str, Codec]] = {
@@ -57,12 +45,13 @@ _MEDIA_TYPES: Final[dict[str, Codec]] = {
     "audio/x-gsm": "gsm",
     "audio/aiff": "aiff",
     "audio/x-aiff": "aiff",
+    "audio/amr": "amr",
+    "audio/amr-wb": "amr",
+    "audio/webm": "matroska",
 }
 _GSM_FRAME_BYTES: Final = 33
-_GSM_RATE_HZ: Final = 8_000
 _SURE_FRAMES: Final = 4
 """So many frame headers in their right places are no accident: raw samples look like GSM once in 65 000 times."""
-_BLOCK_FRAMES: Final = 1 << 16
 
 
 def recognise(head: bytes, media_type: str, *, last: bool) -> Codec | Literal["undecided"] | None:
@@ -81,7 +70,7 @@ def recognise(head: bytes, media_type: str, *, last: bool) -> Codec | Literal["u
         if head[place : place + len(signature)] == signature:
             foreign = name
     if foreign is not None:
-        raise AudioFormatError(f"{foreign} audio is not supported; send WAV, FLAC, MP3, Ogg or raw samples")
+        raise AudioFormatError(f"{foreign} audio is not supported; send WAV, FLAC, MP3, Ogg, WebM or raw samples")
     if media_type in _MEDIA_TYPES:
         return _MEDIA_TYPES[media_type]
     for signature, codec in _SIGNATURES:
@@ -145,40 +134,3 @@ def _mp3_frame_bytes(header: bytes) -> int | None:
 
 
 _FRAMED: Final[dict[Codec, _FrameBytes]] = {"mp3": _mp3_frame_bytes, "gsm": _gsm_frame_bytes}
-
-
-def decode(data: bytes, codec: Codec) -> tuple[AudioFormat, bytes]:
-    """Decode a whole file.
-
-    Args:
-        data: the file.
-        codec: what it is; "wave" for a WAV file with compressed samples.
-
-    Returns:
-        Its format and its samples.
-
-    Raises:
-        AudioFormatError: it cannot be decoded, is too long, or the extra is not installed.
-    """
-    try:
-        import numpy as np
-        import soundfile
-    except (ImportError, OSError):
-        raise AudioFormatError(
-            f"audio of type {codec} needs the optional codecs of the server (pip install asr-trio[codecs])"
-        ) from None
-    raw_gsm = {"samplerate": _GSM_RATE_HZ, "channels": 1, "format": "RAW", "subtype": "GSM610"}
-    try:
-        with soundfile.SoundFile(io.BytesIO(data), **(raw_gsm if codec == "gsm" else {})) as file:
-            exact = file.subtype in {"PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW", "GSM610"}
-            blocks = []
-            samples = 0
-            while len(block := file.read(_BLOCK_FRAMES, dtype="int16" if exact else "float32", always_2d=True)):
-                samples += len(block) * file.channels
-                if samples > MAX_DECODED_SAMPLES:
-                    raise AudioFormatError("the audio is too long for a compressed file")
-                blocks.append(block[:, 0].copy())
-            audio_format = AudioFormat("pcm_s16" if exact else "float32", file.samplerate, 1)
-    except soundfile.LibsndfileError as error:
-        raise AudioFormatError(f"audio of type {codec} cannot be decoded ({error.error_string})") from None
-    return audio_format, np.concatenate(blocks).tobytes() if blocks else b""

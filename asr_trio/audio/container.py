@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 from asr_trio.audio import codecs, wave
 from asr_trio.audio.codecs import Codec
+from asr_trio.audio.decoder import StreamDecoder
 from asr_trio.audio.format import SAMPLE_BYTES, AudioFormat, Encoding
 from asr_trio.errors import AudioFormatError
 
@@ -38,9 +39,6 @@ _Stage: TypeAlias = Callable[[bool], bytes]
 class AudioReader:
     """Takes the bytes of one recognition as they come and gives out whole samples.
 
-    Compressed audio comes out when the last byte has come in; that call decodes a whole file and takes its time
-    (`decodes_whole` tells beforehand).
-
     Attributes:
         format: how the samples are laid out, or None while that is not decided.
         ended: True once a container's data have all come; never for ``audio/raw``.
@@ -60,14 +58,24 @@ class AudioReader:
         self._default_format = AudioFormat(telephone, _TELEPHONE_HZ) if telephone else default_format
         self._pending = bytearray()
         self._data_bytes_left: int | None = None
-        self._codec: Codec | None = None
+        self._decoder: StreamDecoder | None = None
         self._wave = wave.WaveParser()
         self._stage: _Stage = self._recognise
 
     @property
-    def decodes_whole(self) -> bool:
-        """True where the call with the last bytes will decode a whole compressed file: better not in an event loop."""
-        return self._codec is not None
+    def computes(self) -> bool:
+        """The audio is compressed: `feed` takes its time and is better not called in an event loop."""
+        return self._decoder is not None
+
+    @property
+    def has_more(self) -> bool:
+        """What was fed has more samples to give: call `feed` again, with nothing."""
+        return self._decoder is not None and (bool(self._pending) or self._decoder.has_more)
+
+    def close(self) -> None:
+        """Give up: no more is wanted. Needed unless the audio has ended."""
+        if self._decoder is not None:
+            self._decoder.close()
 
     def feed(self, data: bytes, *, last: bool = False) -> bytes:
         """Take the next bytes.
@@ -101,8 +109,7 @@ class AudioReader:
         if codec == "undecided":
             return b""
         if codec is not None:
-            self._codec = codec
-            return self._go_on(self._collect, last=last)
+            return self._decompress(codec)
         return self._go_on(self._samples, last=last, audio_format=self._default_format)
 
     def _read_wave(self, last: bool) -> bytes:  # noqa: FBT001
@@ -111,21 +118,25 @@ class AudioReader:
                 raise AudioFormatError("the WAV header has no data")
             return b""
         if self._wave.format is None:
-            self._codec = "wave"
             self._pending[:0] = self._wave.head
-            return self._go_on(self._collect, last=last)
+            return self._decompress("wav")
         if self._media_type != _RAW:
             self._data_bytes_left = self._wave.data_bytes
         return self._go_on(self._samples, last=last, audio_format=self._wave.format)
 
-    def _collect(self, last: bool) -> bytes:  # noqa: FBT001
-        if len(self._pending) > codecs.MAX_COMPRESSED_BYTES:
-            raise AudioFormatError(f"compressed audio is limited to {codecs.MAX_COMPRESSED_BYTES >> 20} MiB")
-        if not last or self._codec is None:
-            return b""
-        self.format, samples = codecs.decode(bytes(self._pending), self._codec)
+    def _decompress(self, codec: Codec) -> bytes:
+        """Begin with the next call, which the caller makes where it may take its time."""
+        self._decoder = StreamDecoder(codec)
+        self._stage = self._decoded
+        return b""
+
+    def _decoded(self, last: bool) -> bytes:  # noqa: FBT001
+        assert self._decoder is not None
+        data = bytes(self._pending)
         self._pending.clear()
-        self.ended = True
+        samples = self._decoder.feed(data, last=last)
+        self.format = self._decoder.format
+        self.ended = self._decoder.finished
         return samples
 
     def _samples(self, _last: bool) -> bytes:  # noqa: FBT001

@@ -31,7 +31,7 @@ DESCRIPTORS_PER_CONNECTION: Final = 3
 """The socket, and a worker's channel and process at the worst."""
 
 EXTRAS: Final = {
-    "codecs": ("soundfile", "FLAC, MP3, Ogg and GSM audio"),
+    "codecs": ("av", "FLAC, MP3, Ogg, WebM, AMR and GSM audio"),
     "microphone": ("sounddevice", "asr-trio listen"),
     "redis": ("coredis", "licences shared between nodes"),
     "textify": ("text_to_num", "numbers, dates and times written as figures"),

@@ -226,33 +226,38 @@ class Recognition:
         packet = await self.audio.pop()
         content_type = packet.content_type
         reader = AudioReader(default_format=_raw_format(content_type, self._raw_rate_hz), content_type=content_type)
-        while True:
-            payload = reader.feed(packet.audio)
-            if packet.last:
-                payload += await _read_end(reader)
-            if reader.format is not None:
-                break
-            if packet.last or reader.ended:
-                self._deliver(AudioEnded(recognition=self.number, position_s=0.0))
-                return
-            packet = await self.audio.pop()
-        frontend = Frontend(reader.format, self._endpointer_settings())
+        frontend: Frontend | None = None
         try:
             while True:
-                for start in range(0, len(payload), _SLICE_BYTES):
-                    if not await self._pass_on(worker, frontend.process(payload[start : start + _SLICE_BYTES])):
-                        return
-                    self._progress(frontend.position_s)
-                    if start + _SLICE_BYTES < len(payload) or self.audio.waiting_bytes:
-                        await trio.lowlevel.checkpoint()  # live audio waits for its next packet anyway
+                samples = await _read(reader, packet.audio, last=packet.last)
+                if frontend is None and reader.format is not None:
+                    frontend = Frontend(reader.format, self._endpointer_settings())
+                if frontend is not None and not await self._process(worker, frontend, samples):
+                    return
+                if reader.has_more:
+                    packet = _Packet(b"", packet.last, None)
+                    continue
                 if packet.last or reader.ended:
                     break
                 packet = await self.audio.pop()
-                payload = reader.feed(packet.audio, last=packet.last)
-            if await self._pass_on(worker, frontend.flush()):
+            if frontend is None:
+                self._deliver(AudioEnded(recognition=self.number, position_s=0.0))
+            elif await self._pass_on(worker, frontend.flush()):
                 self._deliver(AudioEnded(recognition=self.number, position_s=frontend.position_s))
         finally:
-            self._count_audio(frontend.position_s)
+            reader.close()
+            if frontend is not None:
+                self._count_audio(frontend.position_s)
+
+    async def _process(self, worker: Worker, frontend: Frontend, samples: bytes) -> bool:
+        """Work off samples slice by slice; False once no more audio is wanted."""
+        for start in range(0, len(samples), _SLICE_BYTES):
+            if not await self._pass_on(worker, frontend.process(samples[start : start + _SLICE_BYTES])):
+                return False
+            self._progress(frontend.position_s)
+            if start + _SLICE_BYTES < len(samples) or self.audio.waiting_bytes:
+                await trio.lowlevel.checkpoint()  # live audio waits for its next packet anyway
+        return True
 
     async def _pass_on(self, worker: Worker, events: list[EndpointerEvent]) -> bool:
         """Carry the endpointer's findings to session and worker; False once no more audio is wanted."""
@@ -375,10 +380,10 @@ class Recognition:
         )
 
 
-async def _read_end(reader: AudioReader) -> bytes:
-    """Tell the reader that no more will come; a compressed file is decoded then, which takes a thread its time."""
-    end = functools.partial(reader.feed, b"", last=True)
-    return await trio.to_thread.run_sync(end) if reader.decodes_whole else end()
+async def _read(reader: AudioReader, audio: bytes, *, last: bool) -> bytes:
+    """Return the samples that some bytes complete; compressed audio is decoded in a thread."""
+    feed = functools.partial(reader.feed, audio, last=last)
+    return await trio.to_thread.run_sync(feed, abandon_on_cancel=True) if reader.computes else feed()
 
 
 def _raw_format(content_type: str | None, default_rate_hz: int) -> AudioFormat:

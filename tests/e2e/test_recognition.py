@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 
 import numpy as np
@@ -165,3 +166,34 @@ async def test_sessions_are_apart_and_do_not_disturb_each_other(sentence):
                 nursery.start_soon(one)
     assert len(texts) == 6
     assert len(set(texts)) == 1
+
+
+@pytest.mark.parametrize(("container", "subtype"), [("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III"), ("FLAC", "PCM_16")])
+async def test_compressed_audio_is_heard_while_it_comes_in(sentence, container, subtype):
+    soundfile = pytest.importorskip("soundfile")
+    pytest.importorskip("av")
+    pcm, _ = sentence
+    file = io.BytesIO()
+    soundfile.write(file, np.concatenate([pcm, silence(4.0)]), 16_000, format=container, subtype=subtype)
+    audio = file.getvalue()
+    heard = trio.Event()
+
+    async def held_back():
+        """Yield the end only once speech was found in what came before."""
+        for start in range(0, len(audio) - 500, 500):
+            yield audio[start : start + 500]
+        with trio.fail_after(30):
+            await heard.wait()
+        yield audio[-500:]
+
+    async with running() as server, server.connect() as session:
+        events = []
+        async for event in session.recognize(held_back(), lm=SLM):
+            events.append(event)
+            if isinstance(event, SpeechStarted):
+                heard.set()
+        assert names(events)[:2] == ["SpeechStarted", "SpeechEnded"]
+        (usual,) = results(await events_of(session.recognize(wav(pcm, 16_000), lm=SLM)))
+        (found,) = results(events)
+        assert found.result_status is ResultStatus.RECOGNIZED
+        assert found.end_time == pytest.approx(usual.end_time, abs=0.2)
