@@ -44,7 +44,7 @@ class Ours:
         self._models: dict[str, base.LanguageModel] = {"": base.StatisticalModel(name="general", lm="general")}
 
     def recognize(self, pair: corpus.Pair):
-        pcm, _ = corpus.read_audio(pair.path)
+        pcm = corpus.read_audio(pair.path)
         if pair.grammar not in self._models:
             text = corpus.grammar_text(pair.grammar)
             frame = base.Compile(text=text, content_type="application/x-jsgf", lm=pair.grammar)
@@ -85,7 +85,7 @@ class Plain:
         return self._grammars[grammar]
 
     def recognize(self, pair: corpus.Pair):
-        pcm, _ = corpus.read_audio(pair.path)
+        pcm = corpus.read_audio(pair.path)
         decoder = self._decoder(pair.grammar)
         started_s = time.process_time()
         decoder.start_utt()
@@ -98,7 +98,7 @@ class Plain:
 
 def measure(engine, pairs: list[corpus.Pair]) -> dict:
     rows = [(pair, *engine.recognize(pair)) for pair in pairs]
-    audio_s = sum(len(corpus.read_audio(pair.path)[0]) for pair in pairs) / 32_000
+    audio_s = sum(len(corpus.read_audio(pair.path)) for pair in pairs) / 32_000
     result = {"engine": engine.name, "n": len(rows), "cpu_per_audio_s": round(sum(row[4] for row in rows) / audio_s, 4)}
     if not pairs[0].covered:
         return result | {

@@ -44,15 +44,15 @@ def table(name: str) -> list[dict[str, str]]:
 
 
 @lru_cache(maxsize=64)
-def read_audio(path: Path) -> tuple[bytes, bool]:
-    """Return 16 kHz 16-bit samples, and whether the recording is narrow (8 kHz)."""
+def read_audio(path: Path) -> bytes:
+    """Return 16 kHz 16-bit samples."""
     samples, rate = soundfile.read(path, dtype="float64")
     if samples.ndim > 1:
         samples = samples.mean(axis=1)
     if rate != SAMPLE_RATE_HZ:
         divisor = gcd(rate, SAMPLE_RATE_HZ)
         samples = resample_poly(samples, SAMPLE_RATE_HZ // divisor, rate // divisor)
-    return np.clip(np.rint(samples * 32767), -32768, 32767).astype("<i2").tobytes(), rate < SAMPLE_RATE_HZ
+    return np.clip(np.rint(samples * 32767), -32768, 32767).astype("<i2").tobytes()
 
 
 def grammar_text(name: str) -> bytes:

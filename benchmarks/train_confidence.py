@@ -37,7 +37,7 @@ AUDIO_LIMIT_S = 6
 
 def decode(recognition, pair):
     """Feed a recording; return the recognised segments."""
-    pcm, _ = corpus.read_audio(pair.path)
+    pcm = corpus.read_audio(pair.path)
     pcm = pcm[: AUDIO_LIMIT_S * 32_000]
     recognition.start_segment(0.0)
     for start in range(0, len(pcm), BLOCK_BYTES):
@@ -78,8 +78,7 @@ def collect_grammars(engine: PocketSphinxEngine, registry: ModelRegistry):
     )
     sentences, words = [], []
     for pair in pairs:
-        _, narrow = corpus.read_audio(pair.path)
-        recognition = engine.open(models[pair.grammar], base.DecoderSettings(narrow_band=narrow), b"")
+        recognition = engine.open(models[pair.grammar], base.DecoderSettings(), b"")
         segments = decode(recognition, pair)
         loaded = recognition._loaded
         texts = [loaded.text(segment.word) for segment in segments]

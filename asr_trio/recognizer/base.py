@@ -51,7 +51,6 @@ class DecoderSettings(_Frame, frozen=True):
         word_details: 0 none, 1 words of the first alternative, 2 of all.
         partial_interval_ms: audio time between partial hypotheses; None for no partials.
         hints: the value of ``hints.words`` as sent, or "".
-        narrow_band: the audio holds nothing above 4 kHz (its source rate was 8 kHz).
         live: False for batch audio, which decodes at lower priority.
     """
 
@@ -59,7 +58,6 @@ class DecoderSettings(_Frame, frozen=True):
     word_details: int = 1
     partial_interval_ms: int | None = None
     hints: str = ""
-    narrow_band: bool = False
     live: bool = True
 
 

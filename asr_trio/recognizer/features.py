@@ -231,13 +231,12 @@ class Channel:
     It lives as long as a session: recognitions hand it on as bytes.
     """
 
-    def __init__(self, front_end: FrontEnd, bands: Bands, *, narrow: bool = False, state: bytes = b"") -> None:
+    def __init__(self, front_end: FrontEnd, bands: Bands, state: bytes = b"") -> None:
         """Begin.
 
         Args:
             front_end: tables of the model.
             bands: kinds of channel of the model.
-            narrow: the band is known to be that of a telephone; else the audio tells.
             state: what `to_bytes` of an earlier recognition of this caller returned; where it does not fit this model,
                 or is empty, nothing is known.
         """
@@ -248,8 +247,8 @@ class Channel:
         self.transform = self._plain
         self._sum: Array = np.zeros(0)
         self._frames = 0.0
-        if narrow or not len(self._above):
-            self._choose(narrow=narrow)
+        if not len(self._above):
+            self._choose(narrow=False)
         try:
             known = msgspec.msgpack.decode(state, type=_ChannelState)
         except msgspec.MsgspecError:

@@ -146,7 +146,7 @@ class _PocketSphinxRecognition:
         self._acoustics = acoustics
         self._lm = lm
         self._settings = settings
-        self._channel = Channel(acoustics.front_end, acoustics.bands, narrow=settings.narrow_band, state=channel_state)
+        self._channel = Channel(acoustics.front_end, acoustics.bands, state=channel_state)
         self._start_s = 0.0
         self._begin_features()
         decoder.forget()

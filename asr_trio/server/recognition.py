@@ -46,7 +46,6 @@ from asr_trio.session.events import (
 )
 
 _BYTES_PER_S: Final = 2 * base.SAMPLE_RATE_HZ
-_NARROW_BAND_HZ: Final = 8000
 _SPEECH_BYTES: Final = _BYTES_PER_S * 6 // 100
 """What the worker is sent at once, 60 ms: waking it costs as much as decoding a packet of 20 ms with a small grammar,
 and what waits here when speech ends is decoded in a few milliseconds."""
@@ -376,7 +375,6 @@ class Recognition:
             word_details=max(wanted.word_details, int(wanted.continuous_mode)),
             partial_interval_ms=wanted.partial_interval_ms if wanted.partial_results_enabled else None,
             hints=wanted.hints,
-            narrow_band=self._raw_rate_hz == _NARROW_BAND_HZ,
         )
 
 

@@ -52,8 +52,10 @@ def test_blocks_of_any_size_give_the_same_frames_within_rounding(block_bytes: in
     np.testing.assert_allclose(cepstra(pcm, block_bytes), whole, atol=1e-4)
 
 
-def known_channel(*, narrow: bool = True) -> Channel:
-    return Channel(front_end(), BANDS, narrow=narrow)
+def known_channel() -> Channel:
+    channel = Channel(front_end(), BANDS)
+    channel.decide(np.ones((1, 25)))
+    return channel
 
 
 def test_running_mean_converges_to_the_mean_of_the_channel() -> None:
@@ -135,7 +137,7 @@ def cepstra_without_mean(pcm: bytes) -> np.ndarray:
         def subtract_mean(self, frames: np.ndarray) -> np.ndarray:
             return frames
 
-    features = SegmentFeatures(front_end(), NoMean(front_end(), BANDS, narrow=True))
+    features = SegmentFeatures(front_end(), NoMean(front_end(), BANDS))
     return np.concatenate([features.feed(pcm), features.finish()])
 
 
