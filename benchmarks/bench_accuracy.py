@@ -52,7 +52,7 @@ class Ours:
             self._models[pair.grammar] = base.GrammarModel(
                 compiled=compiled.compiled, digest=compiled.digest, lm=pair.grammar
             )
-        recognition = self._engine.open(self._models[pair.grammar], base.DecoderSettings(), b"")
+        recognition = self._engine.open((self._models[pair.grammar],), base.DecoderSettings(), b"")
         started_s = time.process_time()
         recognition.start_segment(0.0)
         for start in range(0, len(pcm), BLOCK_BYTES):

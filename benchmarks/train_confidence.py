@@ -20,7 +20,7 @@ import numpy as np
 from asr_trio.config import ModelSettings, RecognizerSettings
 from asr_trio.recognizer import base
 from asr_trio.recognizer.confidence import EVIDENCE_LIMIT, Evidence, SpokenWord, free_word_evidence
-from asr_trio.recognizer.grammars import compile_grammar, load_grammar
+from asr_trio.recognizer.grammars import compile_grammar, load_grammars
 from asr_trio.recognizer.guarded import plain_word
 from asr_trio.recognizer.models import ModelRegistry
 from asr_trio.recognizer.pocketsphinx import PocketSphinxEngine
@@ -68,7 +68,7 @@ def collect_grammars(engine: PocketSphinxEngine, registry: ModelRegistry):
             base.Compile(text=corpus.grammar_text(name), content_type="application/x-jsgf", lm=name), registry
         )
         models[name] = base.GrammarModel(compiled=compiled.compiled, digest=compiled.digest, lm=name)
-    words_of = {name: set(load_grammar(model).words) for name, model in models.items()}
+    words_of = {name: set(load_grammars([model]).words) for name, model in models.items()}
     pairs = (
         corpus.covered_pairs()
         + corpus.uncovered_pairs()
@@ -78,7 +78,7 @@ def collect_grammars(engine: PocketSphinxEngine, registry: ModelRegistry):
     )
     sentences, words = [], []
     for pair in pairs:
-        recognition = engine.open(models[pair.grammar], base.DecoderSettings(), b"")
+        recognition = engine.open((models[pair.grammar],), base.DecoderSettings(), b"")
         segments = decode(recognition, pair)
         loaded = recognition._loaded
         texts = [loaded.text(segment.word) for segment in segments]
@@ -104,7 +104,7 @@ def collect_free(engine: PocketSphinxEngine):
     words = []
     for pair in corpus.free_pairs():
         model = base.StatisticalModel(name="general", lm="general")
-        recognition = engine.open(model, base.DecoderSettings(), b"")
+        recognition = engine.open((model,), base.DecoderSettings(), b"")
         segments = decode(recognition, pair)
         if segments:
             pronounced = said(segments, recognition._decoder.phones)

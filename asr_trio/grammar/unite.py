@@ -32,6 +32,9 @@ def unite(grammars: Sequence[CompiledGrammar]) -> United:
     Equal words of two grammars stay apart, so that the best path names its grammar. States are shared where that cannot
     mix grammars: a start that nothing leads back to, an end that nothing leaves.
     """
+    if len(grammars) == 1:
+        only = grammars[0]
+        return United(only.graph, only.words, only.pronunciations, [0] * len(only.words))
     graph = Graph(2, 0, 1, [], [], [], [])
     united = United(graph, [], [], [])
     for member, compiled in enumerate(grammars):

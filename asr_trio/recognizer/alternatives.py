@@ -88,9 +88,7 @@ def _roughly_best(
 def _path(grammar: Grammar, words: Sequence[int]) -> list[tuple[int, int]] | None:
     """Return the states before and after each word on a way through the graph; None where there is none."""
     # Each front maps a state to how it was reached: (state before the word, state right after it, entry before).
-    fronts: list[dict[int, tuple[int, int, int]]] = [
-        dict.fromkeys(grammar.closure(grammar.compiled.start), (-1, -1, -1))
-    ]
+    fronts: list[dict[int, tuple[int, int, int]]] = [dict.fromkeys(grammar.closure(grammar.graph.start), (-1, -1, -1))]
     for word in words:
         front: dict[int, tuple[int, int, int]] = {}
         for state in fronts[-1]:
@@ -98,10 +96,10 @@ def _path(grammar: Grammar, words: Sequence[int]) -> list[tuple[int, int]] | Non
                 for reached in grammar.closure(target):
                     front.setdefault(reached, (state, target, state))
         fronts.append(front)
-    if grammar.compiled.final not in fronts[-1]:
+    if grammar.graph.final not in fronts[-1]:
         return None
     path: list[tuple[int, int]] = []
-    state = grammar.compiled.final
+    state = grammar.graph.final
     for front in reversed(fronts[1:]):
         source, target, state = front[state]
         path.append((source, target))

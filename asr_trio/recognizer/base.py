@@ -245,7 +245,7 @@ class Recognition(Protocol):
 
 
 class Engine(Protocol):
-    """A decoder inside a worker process: made once for each process, opened once for each model of a recognition.
+    """A decoder inside a worker process: made once for each process, opened once or twice for each recognition.
 
     Engines are found by the entry-point group ``asr_trio.engines``; an entry point names a class like this.
 
@@ -262,5 +262,5 @@ class Engine(Protocol):
             AcousticModelError: the model cannot be had.
         """
 
-    def open(self, model: LanguageModel, settings: DecoderSettings, channel_state: bytes) -> Recognition:
-        """Get ready to decode segments with this model."""
+    def open(self, models: tuple[LanguageModel, ...], settings: DecoderSettings, channel_state: bytes) -> Recognition:
+        """Get ready to decode segments with one StatisticalModel, or with GrammarModels that compete in one search."""

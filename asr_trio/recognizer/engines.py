@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from asr_trio.errors import AcousticModelError
 from asr_trio.recognizer.base import Engine, GrammarModel, LanguageModel
-from asr_trio.recognizer.grammars import lexicon, load_grammar
+from asr_trio.recognizer.grammars import grammar_model, lexicon
 from asr_trio.recognizer.models import FAKE, POCKETSPHINX, ModelRegistry
 
 ENTRY_POINT_GROUP: Final = "asr_trio.engines"
@@ -84,5 +84,5 @@ class Engines:
             LanguageModelNotFoundError: no model has this name.
         """
         if isinstance(model, GrammarModel):
-            return load_grammar(model).model
+            return grammar_model(model)
         return self.registry.get(model.name)[0]

@@ -51,9 +51,9 @@ class FakeEngine:
         if not self._script:
             raise AcousticModelError(f"model {name!r}: its script is empty")
 
-    def open(self, model: LanguageModel, settings: DecoderSettings, channel_state: bytes) -> Recognition:  # noqa: ARG002
+    def open(self, models: tuple[LanguageModel, ...], settings: DecoderSettings, channel_state: bytes) -> Recognition:  # noqa: ARG002
         """Begin at the start of the script."""
-        return _FakeRecognition(self._script, model.lm)
+        return _FakeRecognition(self._script, models[0].lm)
 
 
 class _FakeRecognition:

@@ -11,9 +11,11 @@ import msgspec
 from asr_trio.config import ModelSettings
 from asr_trio.errors import AcousticModelError, GrammarError, LanguageModelNotFoundError
 from asr_trio.grammar.compile import CompiledGrammar, compile_model
+from asr_trio.grammar.graph import Graph
 from asr_trio.grammar.lexicon import Lexicon
 from asr_trio.grammar.reader import read_grammar
-from asr_trio.grammar.semantics import read
+from asr_trio.grammar.semantics import accepts, read
+from asr_trio.grammar.unite import unite
 from asr_trio.protocol.results import Alternative, Interpretation
 from asr_trio.recognizer.base import Compile, Compiled, GrammarModel, Interpret
 from asr_trio.recognizer.models import ModelRegistry, model_files
@@ -27,24 +29,28 @@ class _Package(msgspec.Struct, frozen=True):
 
 
 class Grammar(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """A compiled grammar as the decoder wants it.
+    """Compiled grammars as the decoder wants them: one, or several that compete in one graph.
 
     Attributes:
-        model: name of the configured model that reads it.
-        words: as the grammar spells them; "" for filler speech.
+        model: name of the configured model that reads them.
+        words: as the grammars spell them; "" for filler speech.
         pronunciations: of each word, phones separated by blanks.
-        compiled: the grammar package's own form, for the graph and interpretation.
+        graph: its words index `words`.
+        members: the grammars, for interpretation.
+        owners: of each word, which member it belongs to.
     """
 
     model: str
-    words: tuple[str, ...]
-    pronunciations: tuple[tuple[str, ...], ...]
-    compiled: CompiledGrammar
+    words: Sequence[str]
+    pronunciations: Sequence[Sequence[str]]
+    graph: Graph
+    members: tuple[CompiledGrammar, ...]
+    owners: Sequence[int]
 
     @functools.cached_property
     def _arcs_from(self) -> dict[int, list[tuple[int, int]]]:
         outgoing: dict[int, list[tuple[int, int]]] = {}
-        for source, target, _, word in self.compiled.arcs():
+        for source, target, word in zip(self.graph.sources, self.graph.targets, self.graph.words, strict=True):
             outgoing.setdefault(source, []).append((target, word))
         return outgoing
 
@@ -65,33 +71,68 @@ class Grammar(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Return the words that lead from one state to another."""
         return {word for there, word in self._arcs_from.get(source, ()) if there == target and word >= 0}
 
-    def interpret(self, words: Sequence[str], score: int) -> tuple[Interpretation, ...]:
-        """Return what a sentence means, best first; `score` is the sentence's own."""
+    def member(self, sentence: Sequence[int]) -> int:
+        """Return the grammar that a sentence of `words` belongs to; of those that cover it the one named first."""
+        found = self.owners[sentence[0]]
+        text = [self.words[word] for word in sentence if self.words[word]]
+        return next((number for number in range(found) if _covers(self.members[number], text)), found)
+
+    def interpret(self, member: int, words: Sequence[str], score: int) -> tuple[Interpretation, ...]:
+        """Return what a sentence means in one of the grammars, best first; `score` is the sentence's own."""
         try:
-            readings = read(self.compiled, words)
+            readings = read(self.members[member], words)
         except GrammarError:  # too ambiguous to be parsed: what was recognised is not lost for that
             return (Interpretation(value=" ".join(words), score=score),)
         return tuple(Interpretation(value=reading.value, score=round(score * reading.weight)) for reading in readings)
 
 
-@functools.lru_cache(maxsize=64)
-def load_grammar(model: GrammarModel) -> Grammar:
-    """Read the bytes that `compile_grammar` returned.
+def _covers(compiled: CompiledGrammar, words: Sequence[str]) -> bool:
+    try:
+        return accepts(compiled, words)
+    except GrammarError:  # too ambiguous to be parsed
+        return False
+
+
+def grammar_model(model: GrammarModel) -> str:
+    """Return the name of the configured model that reads a grammar.
 
     Raises:
-        GrammarError: they are of another version of this program.
+        GrammarError: the compiled grammar is of another version of this program.
     """
+    return _unpacked(model.compiled)[0]
+
+
+def load_grammars(models: Sequence[GrammarModel]) -> Grammar:
+    """Return one graph of the grammars that `compile_grammar` returned; all are read by the same model.
+
+    Raises:
+        GrammarError: one is of another version of this program.
+    """
+    return _loaded(tuple(model.compiled for model in models))
+
+
+@functools.lru_cache(maxsize=64)
+def _loaded(packages: tuple[bytes, ...]) -> Grammar:
+    name = _unpacked(packages[0])[0]
+    members = tuple(_unpacked(package)[1] for package in packages)
+    united = unite(members)
+    return Grammar(
+        model=name,
+        words=united.words,
+        pronunciations=united.pronunciations,
+        graph=united.graph,
+        members=members,
+        owners=united.members,
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _unpacked(package: bytes) -> tuple[str, CompiledGrammar]:
     try:
-        package = msgspec.msgpack.decode(model.compiled, type=_Package)
+        read_back = msgspec.msgpack.decode(package, type=_Package)
     except msgspec.MsgspecError as error:
         raise GrammarError("the compiled grammar cannot be read", hint="compile it again") from error
-    compiled = CompiledGrammar.from_bytes(package.grammar)
-    return Grammar(
-        model=package.model,
-        words=tuple(compiled.words),
-        pronunciations=tuple(tuple(variants) for variants in compiled.pronunciations),
-        compiled=compiled,
-    )
+    return read_back.model, CompiledGrammar.from_bytes(read_back.grammar)
 
 
 def lexicon(name: str, settings: ModelSettings) -> Lexicon:
@@ -160,7 +201,7 @@ def interpret_text(frame: Interpret) -> tuple[Alternative, ...]:
     for model in frame.models:
         if not isinstance(model, GrammarModel):
             raise GrammarError("only grammars interpret text")
-        readings = read(load_grammar(model).compiled, words)
+        readings = read(_unpacked(model.compiled)[1], words)
         if readings:
             interpretations = tuple(
                 Interpretation(value=reading.value, score=round(100 * reading.weight)) for reading in readings

@@ -26,7 +26,7 @@ from asr_trio.recognizer.bands import model_bands
 from asr_trio.recognizer.base import DecoderSettings, GrammarModel, LanguageModel, Recognition
 from asr_trio.recognizer.confidence import Evidence, SpokenWord, trained_model
 from asr_trio.recognizer.features import Bands, Channel, FrontEnd, SegmentFeatures, read_parameters
-from asr_trio.recognizer.grammars import Grammar, lexicon, load_grammar
+from asr_trio.recognizer.grammars import Grammar, lexicon, load_grammars
 from asr_trio.recognizer.guarded import FRAMES_PER_SECOND, GuardedDecoder, Segment, is_filler, plain_word
 from asr_trio.recognizer.hints import hint_words
 from asr_trio.recognizer.models import ModelFiles, model_files
@@ -86,18 +86,20 @@ class PocketSphinxEngine:
         )
         self._files = files
         self._settings = settings
-        self._grammars = [self._grammar_decoder()]
+        self._grammars = self._grammar_decoder()
         self._free: GuardedDecoder | None = None
         if files.lm is not None:
             options = {"dict": files.dictionary, "lm": files.lm, **PROFILES[settings.profile]}
             self._free = _decoder(files, settings, parameters.ncep, options)
 
-    def open(self, model: LanguageModel, settings: DecoderSettings, channel_state: bytes) -> Recognition:
-        """Get ready to decode segments with this model."""
-        if isinstance(model, GrammarModel):
-            return self._free_grammar_decoder(model).open(model, settings, channel_state)
+    def open(self, models: tuple[LanguageModel, ...], settings: DecoderSettings, channel_state: bytes) -> Recognition:
+        """Get ready to decode segments with one model of free speech, or with grammars in one graph."""
+        grammars = tuple(model for model in models if isinstance(model, GrammarModel))
+        if grammars:
+            return self._grammars.open(grammars, settings, channel_state)
+        (model,) = models
         if self._free is None:
-            raise AcousticModelError(f"model {model.name!r} has no language model: it reads grammars only")
+            raise AcousticModelError(f"model {self._name!r} has no language model: it reads grammars only")
         if settings.hints:
             words = lexicon(self._name, self._settings)
             self._free.add_hints(
@@ -109,14 +111,6 @@ class PocketSphinxEngine:
         options = {"dict": None, "lm": None, **GRAMMAR_OPTIONS}
         decoder = _decoder(self._files, self._settings, self._acoustics.front_end.parameters.ncep, options)
         return _GrammarDecoder(decoder, self._acoustics)
-
-    def _free_grammar_decoder(self, model: GrammarModel) -> _GrammarDecoder:
-        """Return a decoder that no other grammar of this recognition uses, best one that knows the grammar."""
-        free = [decoder for decoder in self._grammars if not decoder.busy]
-        if not free:
-            self._grammars.append(self._grammar_decoder())
-            free = self._grammars[-1:]
-        return next((decoder for decoder in free if decoder.has(model)), free[0])
 
 
 def _readable_mixtures(acoustic: str) -> AcousticModel | None:
@@ -140,11 +134,10 @@ class _PocketSphinxRecognition:
     """What both kinds of recognition share: from audio to words with their times."""
 
     def __init__(
-        self, decoder: GuardedDecoder, acoustics: _Acoustics, lm: str, settings: DecoderSettings, channel_state: bytes
+        self, decoder: GuardedDecoder, acoustics: _Acoustics, settings: DecoderSettings, channel_state: bytes
     ) -> None:
         self._decoder = decoder
         self._acoustics = acoustics
-        self._lm = lm
         self._settings = settings
         self._channel = Channel(acoustics.front_end, acoustics.bands, state=channel_state)
         self._start_s = 0.0
@@ -203,15 +196,19 @@ class _PocketSphinxRecognition:
             if text
         )
 
-    def _alternative(self, words: tuple[Word, ...], score: int, rank: int) -> Alternative:
+    def _alternative(self, lm: str, words: tuple[Word, ...], score: int, rank: int) -> Alternative:
         wanted = rank < {0: 0, 1: 1}.get(self._settings.word_details, rank + 1)
         return Alternative(
-            text=" ".join(word.text for word in words), score=score, lm=self._lm, words=words if wanted else ()
+            text=" ".join(word.text for word in words), score=score, lm=lm, words=words if wanted else ()
         )
 
 
 class _FreeRecognition(_PocketSphinxRecognition):
     """Free speech."""
+
+    def __init__(self, decoder: GuardedDecoder, acoustics: _Acoustics, lm: str, *args: Any) -> None:
+        super().__init__(decoder, acoustics, *args)
+        self._lm = lm
 
     def partial(self) -> tuple[Alternative, ...]:
         text = " ".join(plain_word(segment.word) for segment in self._spoken())
@@ -249,26 +246,25 @@ class _FreeRecognition(_PocketSphinxRecognition):
                 word_scores = trained_model().free_word_scores(evidence, shares)
             mean = round(sum(word_scores) / len(word_scores))
             score = min(mean, found[-1].score) if found else mean  # the search's order stands
-            found.append(self._alternative(self._words(words, where, word_scores), score, rank))
+            found.append(self._alternative(self._lm, self._words(words, where, word_scores), score, rank))
         return tuple(found)
 
 
 class _GrammarRecognition(_PocketSphinxRecognition):
-    """Speech within a grammar."""
+    """Speech within grammars."""
 
-    def __init__(self, owner: _GrammarDecoder, loaded: _LoadedGrammar, *args: Any) -> None:
+    def __init__(self, owner: _GrammarDecoder, loaded: _LoadedGrammar, lms: tuple[str, ...], *args: Any) -> None:
         super().__init__(owner.decoder, owner.acoustics, *args)
-        self._owner = owner
         self._loaded = loaded
-
-    def close(self) -> None:
-        super().close()
-        self._owner.busy = False
+        self._lms = lms
 
     def partial(self) -> tuple[Alternative, ...]:
-        texts = (self._loaded.text(segment.word) for segment in self._spoken())
-        text = " ".join(filter(None, texts))
-        return (Alternative(text=text, score=UNKNOWN_SCORE, lm=self._lm),) if text else ()
+        sentence = [self._loaded.index(segment.word) for segment in self._spoken()]
+        text = " ".join(filter(None, (self._loaded.grammar.words[word] for word in sentence)))
+        if not text:
+            return ()
+        owner = self._loaded.grammar.owners[sentence[0]]
+        return (Alternative(text=text, score=UNKNOWN_SCORE, lm=self._lms[owner]),)
 
     def finish_segment(self, end_s: float) -> tuple[Alternative, ...]:  # noqa: ARG002 - the interface's
         self._end()
@@ -282,7 +278,7 @@ class _GrammarRecognition(_PocketSphinxRecognition):
         mixtures = self._acoustics.mixtures
         if self._scores is None or mixtures is None:
             words = self._words([grammar.words[word] for word in best], times, [UNKNOWN_SCORE] * len(best))
-            return (self._interpreted(words, UNKNOWN_SCORE, 0),)
+            return (self._interpreted(best, words, UNKNOWN_SCORE, 0),)
         scores = self._scores.finish()
         hypotheses = [(best, phones)]
         if self._settings.max_sentences > 1:
@@ -302,12 +298,14 @@ class _GrammarRecognition(_PocketSphinxRecognition):
             if text in texts or len(found) == self._settings.max_sentences:
                 continue
             texts.add(text)
-            found.append(self._interpreted(words, min(score, found[-1].score) if found else score, len(found)))
+            found.append(self._interpreted(indices, words, min(score, found[-1].score) if found else score, len(found)))
         return tuple(found)
 
-    def _interpreted(self, words: tuple[Word, ...], score: int, rank: int) -> Alternative:
-        interpretations = self._loaded.grammar.interpret([word.text for word in words], score)
-        return msgspec.structs.replace(self._alternative(words, score, rank), interpretations=interpretations)
+    def _interpreted(self, sentence: Sequence[int], words: tuple[Word, ...], score: int, rank: int) -> Alternative:
+        member = self._loaded.grammar.member(sentence)
+        interpretations = self._loaded.grammar.interpret(member, [word.text for word in words], score)
+        alternative = self._alternative(self._lms[member], words, score, rank)
+        return msgspec.structs.replace(alternative, interpretations=interpretations)
 
 
 def rejection_score(n_words: int) -> float:
@@ -337,25 +335,21 @@ class _GrammarDecoder:
     def __init__(self, decoder: GuardedDecoder, acoustics: _Acoustics) -> None:
         self.decoder = decoder
         self.acoustics = acoustics
-        self.busy = False
         self._loaded: OrderedDict[str, _LoadedGrammar] = OrderedDict()
         self._decoder_words: dict[tuple[str, str], str] = {}
 
-    def has(self, model: GrammarModel) -> bool:
-        """Tell whether a grammar is loaded."""
-        return model.digest in self._loaded
-
-    def open(self, model: GrammarModel, settings: DecoderSettings, channel_state: bytes) -> Recognition:
-        loaded = self._loaded.get(model.digest) or self._load(model.digest, load_grammar(model))
-        self._loaded.move_to_end(model.digest)
-        self.decoder.activate(model.digest)
+    def open(self, models: tuple[GrammarModel, ...], settings: DecoderSettings, channel_state: bytes) -> Recognition:
+        """Activate the graph of these grammars, which is loaded where it is not yet."""
+        name = "+".join(model.digest for model in models)
+        loaded = self._loaded.get(name) or self._load(name, load_grammars(models))
+        self._loaded.move_to_end(name)
+        self.decoder.activate(name)
         while len(self._loaded) > GRAMMARS_LOADED_MAX:
             oldest, _ = self._loaded.popitem(last=False)
             self.decoder.remove(oldest)
-        self.busy = True
-        return _GrammarRecognition(self, loaded, model.lm, settings, channel_state)
+        return _GrammarRecognition(self, loaded, tuple(model.lm for model in models), settings, channel_state)
 
-    def _load(self, digest: str, grammar: Grammar) -> _LoadedGrammar:
+    def _load(self, name: str, grammar: Grammar) -> _LoadedGrammar:
         """Bring a grammar into the decoder.
 
         The same word may sound differently in two grammars, so the decoder knows words by numbers of our own.
@@ -366,12 +360,12 @@ class _GrammarDecoder:
             names.append([])
             for phones in pronunciations:
                 key = (f"{text}/{index}", phones)
-                name = self._decoder_words.get(key)
-                if name is None:
-                    name = self._decoder_words[key] = f"w{len(self._decoder_words)}"
-                    self.decoder.add_word(name, phones)
-                variants[name] = (index, phones)
-                names[-1].append(name)
-        self.decoder.add_graph(digest, fsg_text(grammar.compiled.graph, names))
-        loaded = self._loaded[digest] = _LoadedGrammar(grammar, variants)
+                word = self._decoder_words.get(key)
+                if word is None:
+                    word = self._decoder_words[key] = f"w{len(self._decoder_words)}"
+                    self.decoder.add_word(word, phones)
+                variants[word] = (index, phones)
+                names[-1].append(word)
+        self.decoder.add_graph(name, fsg_text(grammar.graph, names))
+        loaded = self._loaded[name] = _LoadedGrammar(grammar, variants)
         return loaded

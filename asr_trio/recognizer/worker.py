@@ -168,16 +168,20 @@ class Worker:
 
 
 class Competition:
-    """The models of one recognition, fed the same audio; the best scores win."""
+    """The models of one recognition, fed the same audio.
+
+    The grammars that one engine reads compete in one search. What a grammar explains goes before free speech, because a
+    grammar refuses what it does not explain; otherwise the best scores win.
+    """
 
     def __init__(self, frame: base.Open, engines: Engines) -> None:
         self._settings = frame.settings
+        self._grammars = {model.lm for model in frame.models if isinstance(model, base.GrammarModel)}
         states = msgspec.msgpack.decode(frame.channel_state, type=dict[str, bytes]) if frame.channel_state else {}
         self._contestants: list[tuple[str, base.Recognition]] = []
         try:
-            for model in dict.fromkeys(frame.models):
-                name = engines.name_for(model)
-                recognition = engines.get(name).open(model, frame.settings, states.get(name, b""))
+            for name, models in _groups(frame.models, engines):
+                recognition = engines.get(name).open(models, frame.settings, states.get(name, b""))
                 self._contestants.append((name, recognition))
         except BaseException:
             self.close()
@@ -221,7 +225,7 @@ class Competition:
         if self._heard_bytes < self._next_partial_bytes:
             return ()
         self._next_partial_bytes += (self._settings.partial_interval_ms or 0) * BYTES_PER_S / 1000
-        best = _ranked([recognition.partial() for _, recognition in self._contestants])[:1]
+        best = self._ranked([recognition.partial() for _, recognition in self._contestants])[:1]
         end_s = round(self._start_s + self._heard_bytes / BYTES_PER_S, 3)
         return (base.Partial(alternatives=best, end_s=end_s),) if best else ()
 
@@ -257,10 +261,17 @@ class Competition:
             results.append(recognition.finish_segment(end_s))
             self._states[name] = recognition.channel_state()
         return base.Final(
-            alternatives=_ranked(results)[: self._settings.max_sentences],
+            alternatives=self._ranked(results)[: self._settings.max_sentences],
             cpu_s=time.process_time() - self._cpu_started_s,
             channel_state=msgspec.msgpack.encode(self._states),
         )
+
+    def _ranked(self, results: list[tuple[Alternative, ...]]) -> tuple[Alternative, ...]:
+        """Merge the hypotheses of several searches; on a tie the model named first wins."""
+        if len(results) == 1:
+            return results[0]
+        merged = (found for result in results for found in result)
+        return tuple(sorted(merged, key=lambda found: (found.lm not in self._grammars, -found.score)))
 
     def close(self) -> None:
         """Give all decoders back."""
@@ -268,11 +279,15 @@ class Competition:
             recognition.close()
 
 
-def _ranked(results: list[tuple[Alternative, ...]]) -> tuple[Alternative, ...]:
-    """Merge the hypotheses of several models, best score first; on a tie the model named first wins."""
-    if len(results) == 1:
-        return results[0]
-    return tuple(sorted((found for result in results for found in result), key=lambda found: -found.score))
+def _groups(
+    models: tuple[base.LanguageModel, ...], engines: Engines
+) -> list[tuple[str, tuple[base.LanguageModel, ...]]]:
+    """Return what is decoded together, in the order of the first of each: (engine, models)."""
+    groups: dict[tuple[str, str], list[base.LanguageModel]] = {}
+    for model in dict.fromkeys(models):
+        alone = "" if isinstance(model, base.GrammarModel) else model.name
+        groups.setdefault((engines.name_for(model), alone), []).append(model)
+    return [(name, tuple(group)) for (name, _), group in groups.items()]
 
 
 def _failed(error: errors.AsrError) -> base.Failed:

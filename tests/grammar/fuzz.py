@@ -27,8 +27,8 @@ LIMITS = GrammarLimits(states=3000, arcs=20_000, time_s=1.0)
 NOTATIONS = ("abnf", "xml", "jsgf")
 SNIPPETS = (
     *rb"""$NULL $VOID $GARBAGE <NULL> [ ] ( ) | ; <0-> <2-3> * + /2/ { } {!{ }!} " \ // /* */ !en <item> </item> &x;
-    <![CDATA[ repeat="2-" special="GARBAGE" <ruleref uri="#a"/> $$ $<builtin:grammar/digits> import public root tag-format
-    """.split(),
+    <![CDATA[ repeat="2-" special="GARBAGE" <ruleref uri="#a"/> $$ $<builtin:grammar/digits> import public root
+    tag-format""".split(),
     b"\x00",
     b"\xff",
     "\u202e".encode(),

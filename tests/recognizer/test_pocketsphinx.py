@@ -139,6 +139,40 @@ def test_of_competing_grammars_the_one_that_covers_the_speech_wins(engines: OneE
     assert (best.text, best.lm) == ("yes", "session:commands")
 
 
+@pytest.mark.shared
+def test_competing_grammars_are_one_search_and_the_first_of_those_that_cover_the_words_wins(
+    engines: OneEngine, shared: Path
+) -> None:
+    answers = b"#JSGF V1.0; grammar a; public <a> = yes {affirmed} | no {denied};"
+    models = (grammar(DIGITS, "digits"), grammar(answers, "answers"), grammar(COMMANDS, "commands"))
+    pcm = an4(shared, "an251-fash-b.flac")
+    final, _ = recognize(engines, pcm, *models, max_sentences=5)
+    best = final.alternatives[0]
+    assert (best.text, best.lm) == ("yes", "answers")
+    assert [found.value for found in best.interpretations] == ["affirmed"]
+    assert len({found.text for found in final.alternatives}) == len(final.alternatives)
+    final, _ = recognize(engines, pcm, *reversed(models))
+    assert (final.alternatives[0].text, final.alternatives[0].lm) == ("yes", "commands")
+    frame = base.Open(models=(GENERAL, *models), settings=base.DecoderSettings())
+    competition = Competition(frame, engines)
+    assert len(competition._contestants) == 2
+    competition.close()
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("order", [1, -1])
+def test_beside_free_speech_a_grammar_wins_where_it_explains_the_speech(
+    engines: OneEngine, shared: Path, order: int
+) -> None:
+    models = (grammar(COMMANDS, "commands"), GENERAL)[::order]
+    final, _ = recognize(engines, an4(shared, "an251-fash-b.flac"), *models, max_sentences=3)
+    assert (final.alternatives[0].text, final.alternatives[0].lm) == ("yes", "commands")
+    pcm = read_pcm(shared / "data" / "free" / "flac" / "libri-clean-8629-261140-0000.flac")[: 3 * 32000]
+    final, _ = recognize(engines, pcm, *models)
+    assert final.alternatives[0].lm == GENERAL.lm
+    assert len(final.alternatives[0].words) > 3
+
+
 def test_silence_and_noise_give_nothing(engines: OneEngine) -> None:
     for pcm in (bytes(32000), bytes(range(256)) * 125):
         assert recognize(engines, pcm, grammar(COMMANDS), GENERAL)[0].alternatives == ()
