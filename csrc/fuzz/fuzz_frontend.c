@@ -1,19 +1,10 @@
 /* Any configuration and any bytes, split anywhere: nothing may be out of bounds, and what comes out must add up. The first
  * 16 bytes choose the configuration and the sizes of the packets. */
-#include <stdlib.h>
-
 #include "asr_dsp.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 #define CHOICES 16
 static const uint32_t RATES[] = {8000, 11025, 16000, 22050, 44100, 48000, 7999, 192000};
-
-static void require(int condition) {
-    if (!condition) {
-        abort();
-    }
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < CHOICES) {

@@ -1,20 +1,12 @@
 /* Any pair of rates, any samples (also NaN), any split: in bounds, finite, and as many samples as there must be. The first
  * 10 bytes are the rates, the quality and the size of the packets. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "asr_dsp.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 #define CHOICES 10
-
-static void require(int condition) {
-    if (!condition) {
-        abort();
-    }
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < CHOICES) {

@@ -1,10 +1,8 @@
 /* Runs a fuzz target without a fuzzer: over the files given (the standing corpus), and over random changes of them. */
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 #define MAX_BYTES (1u << 20)
 #ifndef CHANGED_RUNS

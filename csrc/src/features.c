@@ -199,7 +199,7 @@ static void feature_process_any(asr_features *features, const int16_t frame[ASR_
     feature_process(features, frame, out);
 }
 
-#if defined(ASR_AVX2_ONLY)
+#if defined(ASR_X86)
 ASR_AVX2_ONLY static void feature_process_avx2(asr_features *features, const int16_t frame[ASR_FRAME_SAMPLES],
                                                asr_feature_frame *out) {
     feature_process(features, frame, out);
@@ -209,7 +209,7 @@ ASR_AVX2_ONLY static void feature_process_avx2(asr_features *features, const int
 void asr_features_reset(asr_features *features, asr_simd simd) {
     memset(features, 0, sizeof *features);
     features->process = feature_process_any;
-#if defined(ASR_AVX2_ONLY)
+#if defined(ASR_X86)
     const asr_simd level = simd == ASR_SIMD_AUTO ? asr_simd_best() : simd;
     if (level == ASR_SIMD_AVX2 || level == ASR_SIMD_AVX512) {
         features->process = feature_process_avx2;

@@ -5,17 +5,7 @@
 #include <stdint.h>
 
 #include "asr_dsp.h"
-
-/* A body that is compiled into one function for each instruction set. AVX2 without fused multiplication: products are
- * rounded before they are added, so that results do not depend on the processor. */
-#if defined(__GNUC__)
-#define ASR_INLINE static inline __attribute__((always_inline))
-#else
-#define ASR_INLINE static inline
-#endif
-#if defined(__x86_64__) && defined(__GNUC__)
-#define ASR_AVX2_ONLY __attribute__((target("avx2")))
-#endif
+#include "simd.h"
 
 #define ASR_FEATURE_WINDOW 512 /* 32 ms, ending with the newest frame */
 #define ASR_FEATURE_BINS 257

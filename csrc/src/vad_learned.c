@@ -11,8 +11,10 @@
 
 #include <string.h>
 
-#if defined(ASR_AVX2_ONLY)
+#if defined(ASR_X86)
 #include <immintrin.h>
+#elif defined(ASR_NEON)
+#include <arm_neon.h>
 #endif
 
 #define VAD_UNIT 4096.0f /* 12 fractional bits: +-8 in an int16 */
@@ -33,75 +35,79 @@ static void vad_kernel_scalar(const int8_t *weight, const int16_t *in, size_t in
     }
 }
 
-#if defined(ASR_AVX2_ONLY)
-
-/* The pair of inputs in every 32-bit lane, for multiply-and-add of neighbouring 16-bit values. */
-static inline int32_t input_pair(const int16_t *in) {
-    int32_t pair;
-    memcpy(&pair, in, sizeof pair);
-    return pair;
-}
-
-/* COUNT vectors of weights, 8 outputs each, at a time, so that their sums stay in registers. */
-#define VAD_TILE_SSE2(COUNT)                                                                                         \
-    while (outputs - n >= (COUNT)*8) {                                                                               \
-        __m128i low[COUNT], high[COUNT];                                                                             \
-        for (size_t i = 0; i < (COUNT); i++) {                                                                       \
-            low[i] = high[i] = _mm_setzero_si128();                                                                  \
-        }                                                                                                            \
+/* COUNT vectors of weights, 8 outputs each, at a time, so that their sums stay in registers. LEVEL names the sums of 8
+ * outputs and what is done with them. */
+#define VAD_TILE(LEVEL, COUNT)                                                                                       \
+    while (outputs - n >= (COUNT) * 8) {                                                                             \
+        LEVEL##_sums sums[COUNT];                                                                                    \
+        memset(sums, 0, sizeof sums);                                                                                \
         const int8_t *w = weight + 2 * n;                                                                            \
         for (size_t k = 0; k < inputs; k += 2) {                                                                     \
-            const __m128i both = _mm_set1_epi32(input_pair(in + k));                                                 \
+            int32_t pair; /* of inputs, for multiplication and addition of neighbouring 16-bit values */             \
+            memcpy(&pair, in + k, sizeof pair);                                                                      \
             for (size_t i = 0; i < (COUNT); i++) {                                                                   \
-                const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(w + 16 * i));                  \
-                const __m128i sign = _mm_cmpgt_epi8(_mm_setzero_si128(), bytes);                                     \
-                low[i] = _mm_add_epi32(low[i], _mm_madd_epi16(_mm_unpacklo_epi8(bytes, sign), both));                \
-                high[i] = _mm_add_epi32(high[i], _mm_madd_epi16(_mm_unpackhi_epi8(bytes, sign), both));              \
+                LEVEL##_add(&sums[i], w + 16 * i, pair);                                                             \
             }                                                                                                        \
             w += 2 * outputs;                                                                                        \
         }                                                                                                            \
-        for (size_t i = 0; i < (COUNT); i++) {                                                                       \
-            _mm_storeu_si128((__m128i *)(void *)(out + n + 8 * i), low[i]);                                          \
-            _mm_storeu_si128((__m128i *)(void *)(out + n + 8 * i + 4), high[i]);                                     \
-        }                                                                                                            \
-        n += (COUNT)*8;                                                                                              \
+        memcpy(out + n, sums, sizeof sums);                                                                          \
+        n += (COUNT) * 8;                                                                                            \
     }
 
-static void vad_kernel_sse2(const int8_t *weight, const int16_t *in, size_t inputs, size_t outputs, int32_t *out) {
-    size_t n = 0;
-    VAD_TILE_SSE2(4)
-    VAD_TILE_SSE2(2)
-    VAD_TILE_SSE2(1)
-}
-
-#define VAD_TILE_AVX2(COUNT)                                                                                              \
-    while (outputs - n >= (COUNT)*8) {                                                                               \
-        __m256i sum[COUNT];                                                                                          \
-        for (size_t i = 0; i < (COUNT); i++) {                                                                       \
-            sum[i] = _mm256_setzero_si256();                                                                         \
-        }                                                                                                            \
-        const int8_t *w = weight + 2 * n;                                                                            \
-        for (size_t k = 0; k < inputs; k += 2) {                                                                     \
-            const __m256i both = _mm256_set1_epi32(input_pair(in + k));                                              \
-            for (size_t i = 0; i < (COUNT); i++) {                                                                   \
-                const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(w + 16 * i));                  \
-                sum[i] = _mm256_add_epi32(sum[i], _mm256_madd_epi16(_mm256_cvtepi8_epi16(bytes), both));             \
-            }                                                                                                        \
-            w += 2 * outputs;                                                                                        \
-        }                                                                                                            \
-        for (size_t i = 0; i < (COUNT); i++) {                                                                       \
-            _mm256_storeu_si256((__m256i *)(void *)(out + n + 8 * i), sum[i]);                                       \
-        }                                                                                                            \
-        n += (COUNT)*8;                                                                                              \
+#define VAD_KERNEL(LEVEL, TARGET, WIDE_TILE)                                                                         \
+    TARGET static void vad_kernel_##LEVEL(const int8_t *weight, const int16_t *in, size_t inputs, size_t outputs,    \
+                                          int32_t *out) {                                                            \
+        size_t n = 0;                                                                                                \
+        WIDE_TILE                                                                                                    \
+        VAD_TILE(LEVEL, 4)                                                                                           \
+        VAD_TILE(LEVEL, 2)                                                                                           \
+        VAD_TILE(LEVEL, 1)                                                                                           \
     }
 
-ASR_AVX2_ONLY static void vad_kernel_avx2(const int8_t *weight, const int16_t *in, size_t inputs, size_t outputs, int32_t *out) {
-    size_t n = 0;
-    VAD_TILE_AVX2(8)
-    VAD_TILE_AVX2(4)
-    VAD_TILE_AVX2(2)
-    VAD_TILE_AVX2(1)
+#if defined(ASR_X86)
+
+typedef struct sse2_sums {
+    __m128i low, high;
+} sse2_sums;
+
+static inline void sse2_add(sse2_sums *sums, const int8_t *weight, int32_t pair) {
+    const __m128i both = _mm_set1_epi32(pair);
+    const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)weight);
+    const __m128i sign = _mm_cmpgt_epi8(_mm_setzero_si128(), bytes);
+    sums->low = _mm_add_epi32(sums->low, _mm_madd_epi16(_mm_unpacklo_epi8(bytes, sign), both));
+    sums->high = _mm_add_epi32(sums->high, _mm_madd_epi16(_mm_unpackhi_epi8(bytes, sign), both));
 }
+
+VAD_KERNEL(sse2, , )
+
+typedef __m256i avx2_sums;
+
+ASR_AVX2_ONLY static inline void avx2_add(avx2_sums *sums, const int8_t *weight, int32_t pair) {
+    const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)weight);
+    *sums = _mm256_add_epi32(*sums, _mm256_madd_epi16(_mm256_cvtepi8_epi16(bytes), _mm256_set1_epi32(pair)));
+}
+
+VAD_KERNEL(avx2, ASR_AVX2_ONLY, VAD_TILE(avx2, 8))
+
+#elif defined(ASR_NEON)
+
+typedef struct neon_sums {
+    int32x4_t low, high;
+} neon_sums;
+
+static inline int32x4_t neon_products(int8x8_t bytes, int16x8_t both) {
+    const int16x8_t weights = vmovl_s8(bytes);
+    return vpaddq_s32(vmull_s16(vget_low_s16(weights), vget_low_s16(both)), vmull_high_s16(weights, both));
+}
+
+static inline void neon_add(neon_sums *sums, const int8_t *weight, int32_t pair) {
+    const int16x8_t both = vreinterpretq_s16_s32(vdupq_n_s32(pair));
+    const int8x16_t bytes = vld1q_s8(weight);
+    sums->low = vaddq_s32(sums->low, neon_products(vget_low_s8(bytes), both));
+    sums->high = vaddq_s32(sums->high, neon_products(vget_high_s8(bytes), both));
+}
+
+VAD_KERNEL(neon, , VAD_TILE(neon, 8))
 
 #endif
 
@@ -220,7 +226,7 @@ static float vad_process_scalar(asr_vad_learned *vad, const int16_t frame[ASR_FR
     return vad_process(vad, frame, vad_kernel_scalar);
 }
 
-#if defined(ASR_AVX2_ONLY)
+#if defined(ASR_X86)
 
 static float vad_process_sse2(asr_vad_learned *vad, const int16_t frame[ASR_FRAME_SAMPLES]) {
     return vad_process(vad, frame, vad_kernel_sse2);
@@ -230,14 +236,22 @@ ASR_AVX2_ONLY static float vad_process_avx2(asr_vad_learned *vad, const int16_t 
     return vad_process(vad, frame, vad_kernel_avx2);
 }
 
+#elif defined(ASR_NEON)
+
+static float vad_process_neon(asr_vad_learned *vad, const int16_t frame[ASR_FRAME_SAMPLES]) {
+    return vad_process(vad, frame, vad_kernel_neon);
+}
+
 #endif
 
 static asr_vad_process_kernel *vad_process_for(asr_simd level) {
     switch (level == ASR_SIMD_AUTO ? asr_simd_best() : level) {
-#if defined(ASR_AVX2_ONLY)
+#if defined(ASR_X86)
     case ASR_SIMD_SSE2: return vad_process_sse2;
     case ASR_SIMD_AVX2:
     case ASR_SIMD_AVX512: return vad_process_avx2;
+#elif defined(ASR_NEON)
+    case ASR_SIMD_NEON: return vad_process_neon;
 #endif
     default: return vad_process_scalar;
     }
