@@ -2,13 +2,14 @@
 
 A clean clip is loud where there is speech. The gate opens a fixed distance below the clip's own loud parts and never
 closer than a margin above its own floor, on the plain signal (vowels, voiced consonants) or on the pre-emphasised one
-(fricatives, bursts). Holes shorter than a plosive's closure are filled and clicks shorter than a burst are dropped; a
-pause of HOLE_FRAMES or more stays a pause. What the gate lets through far from any voiced sound is breath, room or
-rustle: a stretch without one is dropped, and a weak tail after one is cut. No other detector has a say.
+(fricatives, bursts). Holes as short as a plosive's closure are filled and clicks shorter than a burst are dropped; a
+pause of HOLE_FRAMES or more stays a pause. Words are a frame longer than their energy, to either side. What the gate
+lets through far from any voiced sound is breath, room or rustle: a stretch without one is dropped, and a weak tail
+after one is cut. No other detector has a say.
 
 The constants were chosen on the forced alignment of 21 read recordings (LibriSpeech speaker 8629): the gate alone, at
 -38 dB, takes 4.8 % of the pauses for speech and misses 5.9 % of the speech, mostly closures; with the voice at -42 dB
-it is 2.1 % and 5.8 %.
+it is 2.1 % and 5.8 %; with holes of 8 frames filled instead of 5 and the edges 3.9 % and 3.5 %, which is 96.4 % right.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy.typing as npt
 from benchmarks.vad_training.features import BANDS, features
 
 FRAME = 160
-HOLE_FRAMES = 5  # shorter silences belong to the word
+HOLE_FRAMES = 8  # shorter silences belong to the word
 CLICK_FRAMES = 3  # shorter sounds are no speech
 BELOW_LOUD_DB = 42.0
 ABOVE_FLOOR_DB = 8.0
@@ -70,6 +71,12 @@ def tidy(labels: Labels) -> Labels:
     return labels
 
 
+def widened(labels: Labels) -> Labels:
+    """Let every stretch of speech begin a frame earlier and end a frame later."""
+    padded = np.pad(labels, 1)
+    return padded[:-2] | padded[1:-1] | padded[2:]
+
+
 def distance_to(marks: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """Frames from each frame to the nearest mark; there must be one."""
     places = np.flatnonzero(marks)
@@ -100,4 +107,4 @@ def speech_labels(pcm: npt.NDArray[np.int16]) -> Labels | None:
             labels[start:end] = 0
     level_db = levels_db(samples)
     labels[(away > TAIL_FRAMES) & (level_db < np.percentile(level_db, 95) - TAIL_BELOW_LOUD_DB)] = 0
-    return tidy(labels)
+    return tidy(widened(tidy(labels)))

@@ -30,12 +30,15 @@ SAMPLES = FRAMES * FRAME
 NO_SPEECH = 0.18
 NO_ADDED_NOISE = 0.25
 SPEED_CHANGED = 0.45
-IN_ROOM = 0.35
+IN_ROOM = 0.4
+SOFT_PHRASES = 0.4  # some phrases far softer than others: they are speech all the same
+COMPRESSED = 0.2  # broadcasts and telephones lift what is soft, breath and room included
 COLOURED_MICROPHONE = 0.5
 TELEPHONE = 0.22
 LOW_PASSED = 0.12
 NOISE_SWITCHED = 0.3  # lines open, engines start, music stops: an onset is not yet speech
 CLIPPED = 0.04
+PHRASE_GAIN_DB, SOFT_PHRASE_GAIN_DB = (-3.0, 3.0), (-16.0, 3.0)
 SNR_DB = (-5.0, 35.0)
 BABBLE_SNR_DB = (2.0, 25.0)
 LEVEL_DBFS = (-40.0, -12.0)
@@ -45,23 +48,27 @@ SPEEDS = [(10, 9), (9, 10), (20, 19), (19, 20), (8, 7), (7, 8), (6, 5), (5, 6)]
 # A source counts with its hours to this power: many speakers in few hours weigh more than one speaker in many.
 SOURCE_WEIGHT = {"librispeech": 3.2, "wakeword": 1.4, "intent": 2.0, "precise": 1.0, "voices": 0.6}
 NOISE_KINDS = {
-    "recorded": 0.34,
-    "coloured": 0.19,
+    "recorded": 0.32,
+    "coloured": 0.18,
     "babble": 0.14,
     "music": 0.12,
-    "modulated": 0.06,
+    "modulated": 0.05,
     "tones": 0.07,
     "clicks": 0.05,
-    "hum": 0.03,
+    "hum": 0.02,
+    "cry": 0.02,
+    "engine": 0.03,
 }
 NOISE_KINDS_ALONE = {
-    "recorded": 0.36,
-    "coloured": 0.10,
-    "music": 0.18,
-    "modulated": 0.06,
-    "tones": 0.20,
-    "clicks": 0.07,
-    "hum": 0.03,
+    "recorded": 0.35,
+    "coloured": 0.08,
+    "music": 0.16,
+    "modulated": 0.05,
+    "tones": 0.16,
+    "clicks": 0.06,
+    "hum": 0.02,
+    "cry": 0.06,
+    "engine": 0.06,
 }
 
 Floats = npt.NDArray[np.float64]
@@ -135,6 +142,7 @@ class Mixer:
         up, down = SPEEDS[rng.integers(len(SPEEDS))] if self._chance(SPEED_CHANGED) else (1, 1)
         at = int(rng.integers(0, 150)) if self._chance(0.7) else 0
         hiss = self._chance(0.75)
+        gains_db = SOFT_PHRASE_GAIN_DB if self._chance(SOFT_PHRASES) else PHRASE_GAIN_DB
         while at < FRAMES:
             clip = clips[rng.integers(len(clips))]
             first = int(rng.integers(0, max(1, len(clip.labels) - 300))) if self._chance(0.5) else 0
@@ -149,7 +157,7 @@ class Mixer:
             part = piece[: length * FRAME].astype(np.float64)
             part[:80] *= np.linspace(0, 1, 80)
             part[-80:] *= np.linspace(1, 0, 80)
-            gain = 10 ** (rng.uniform(-3, 3) / 20)
+            gain = 10 ** (rng.uniform(*gains_db) / 20)
             samples[at * FRAME : (at + length) * FRAME] += gain * part
             labels[at : at + length] = piece_labels[:length]
             start, at = at, at + length
@@ -225,6 +233,12 @@ class Mixer:
         smooth = np.cumsum(np.concatenate([np.full(ramp, gain[0]), gain]))
         return rest + (1 - rest) * (smooth[ramp:] - smooth[:-ramp]) / ramp
 
+    def _compress(self, samples: Floats) -> Floats:
+        """Gain that follows the level the other way, as automatic gain controls do."""
+        keep = np.exp(-1 / (RATE * 10 ** self._rng.uniform(-2, 0)))
+        envelope = signal.lfilter([1 - keep], [1, -keep], np.abs(samples))
+        return np.asarray(samples * (envelope + 1e-3 * np.abs(samples).max() + 1e-9) ** -self._rng.uniform(0.2, 0.7))
+
     def _microphone(self, samples: Floats) -> Floats:
         """A smooth random frequency response within +-8 dB."""
         gains_db = self._rng.uniform(-8, 8, 6)
@@ -261,6 +275,9 @@ class Mixer:
             else:
                 noise = noise * 10 ** (rng.uniform(-30, 5) / 20)
             samples = samples + noise
+        if self._chance(COMPRESSED):
+            samples = self._compress(samples)
+            samples /= np.sqrt(np.square(samples).mean()) + 1e-9
         if self._chance(COLOURED_MICROPHONE):
             samples = self._microphone(samples)
         telephone = self._chance(TELEPHONE)

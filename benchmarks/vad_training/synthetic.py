@@ -115,6 +115,42 @@ def music(rng: Rng, count: int) -> Floats:
     return out + 1e-3 * rng.standard_normal(count)
 
 
+def cry(rng: Rng, count: int) -> Floats:
+    """A baby: arcs of a high voice with strong overtones, breath between them, no syllables."""
+    out = 1e-4 * rng.standard_normal(count)
+    base_hz, tremor_hz = rng.uniform(300, 600), rng.uniform(4, 9)
+    peaks_hz, roughness = np.array([1.0, 3.0, 5.0]) * rng.uniform(900, 1300), rng.uniform(0, 0.5)
+    at = int(rng.uniform(-0.5, 1.0) * RATE)
+    while at < count:
+        length = int(rng.uniform(0.25, 1.8) * RATE)
+        t = np.arange(length) / RATE
+        arc = np.sin(np.pi * np.linspace(0, 1, length)) ** rng.uniform(0.2, 1.0)
+        hz = base_hz * (1 + rng.uniform(0.05, 0.35) * arc + 0.02 * np.sin(2 * np.pi * tremor_hz * t))
+        phase = 2 * np.pi * np.cumsum(hz) / RATE
+        sound = roughness * rng.standard_normal(length) * (1 + np.sin(phase)) / 2
+        for k in range(1, int(7500 / base_hz / 1.4)):
+            gain = np.exp(-np.square((k * base_hz - peaks_hz) / 700)).sum() + 0.1
+            sound += gain * k ** rng.uniform(-0.8, -0.2) * np.sin(k * phase + rng.uniform(0, 6))
+        first, last = max(0, at), min(count, at + length)
+        if last > first:
+            out[first:last] += (sound * arc * (1 + 0.3 * np.sin(2 * np.pi * tremor_hz * t)))[first - at : last - at]
+        at += length + int(rng.uniform(0.1, 1.0) * RATE)
+    return out
+
+
+def engine(rng: Rng, count: int) -> Floats:
+    """Saws, mowers, motors: a rough harmonic buzz that is revved up and down, with its noise."""
+    knots = rng.uniform(0.5, 1.3, max(3, int(count / RATE * rng.uniform(0.5, 3))))
+    hz = rng.uniform(40, 220) * np.interp(np.linspace(0, len(knots) - 1, count), np.arange(len(knots)), knots)
+    phase = 2 * np.pi * np.cumsum(hz * (1 + 0.03 * rng.standard_normal(count))) / RATE
+    pulse = np.exp(-rng.uniform(2, 12) * (0.5 - 0.5 * np.cos(phase)))
+    buzz = pulse - pulse.mean() + rng.uniform(0.05, 0.5) * rng.standard_normal(count) * (0.2 + pulse)
+    for _ in range(rng.integers(1, 4)):
+        b, a = signal.iirpeak(10 ** rng.uniform(2.3, 3.7), rng.uniform(0.5, 4), fs=RATE)
+        buzz = buzz / (buzz.std() + 1e-9) + rng.uniform(0.5, 3) * signal.lfilter(b, a, buzz) / (buzz.std() + 1e-9)
+    return np.asarray(buzz * (0.3 + hz / hz.max()))
+
+
 def clicks(rng: Rng, count: int) -> Floats:
     """Keys, taps, crackle: short bursts through a random resonance."""
     out = np.zeros(count)
