@@ -187,8 +187,8 @@ class TlsSettings(Section):
     certificate: Path | None = None
     key: Path | None = None
     http: bool = False
-    """The HTTP port by TLS too, with the certificate as it was at the start: browsers give their microphone to other
-    machines' pages only over https. Health checks and metrics must then be asked for by https as well."""
+    """The HTTP port by TLS too: browsers give their microphone to other machines' pages only over https. Health checks
+    and metrics must then be asked for by https as well."""
 
 
 class RecordSettings(Section):

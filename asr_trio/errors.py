@@ -171,3 +171,14 @@ class WorkerDiedError(RecognizerError):
 
 class WorkerTimeoutError(RecognizerError):
     """The worker process did not answer within its bound and was killed."""
+
+
+# --- groups -----------------------------------------------------------------------------------------------------
+
+
+def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    """Return the exceptions within a group and the groups in it, in order."""
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found.extend(leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return found

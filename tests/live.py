@@ -36,6 +36,18 @@ class LiveServer:
         """Ask it to end, as a service manager does."""
         self._process.send_signal(signal.SIGTERM)
 
+    def reload(self) -> None:
+        """Have it read its files again, and wait until it has."""
+        told = self._told()
+        self._process.send_signal(signal.SIGHUP)
+        deadline_s = time.monotonic() + _START_DEADLINE_S
+        while self._told() == told:
+            assert time.monotonic() < deadline_s, self.log
+            time.sleep(0.05)
+
+    def _told(self) -> int:
+        return self.log.count('"reloaded"') + self.log.count('"not reloaded"')
+
     @property
     def log(self) -> str:
         return self._log.read_text("utf-8", "replace")

@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 from cyclopts import App, CycloptsError
 
 from asr_trio import __version__
-from asr_trio.errors import AsrError
+from asr_trio.errors import AsrError, leaves
 
 # Commands are named here and imported only when they run: `asr-trio --version` must not load a decoder.
 COMMANDS: Final = {
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
             sys.exit(130)
         if expected.subgroup(BrokenPipeError) is not None:
             _end_unheard()
-        for leaf in _leaves(expected):
+        for leaf in leaves(expected):
             _tell(leaf)
         sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
@@ -77,13 +77,6 @@ def _end_unheard() -> NoReturn:
     """End where the reader of our output (head, less) has gone: nothing to say and nobody to say it to."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(0)
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    return found
 
 
 if __name__ == "__main__":

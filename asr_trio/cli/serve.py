@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,8 +30,7 @@ def serve(
     Prints one line with the addresses when it is ready. SIGTERM drains: running recognitions finish first.
     """
     chosen = _overrides(host=host, port=port, http_port=http_port, log_level=log_level, record=record)
-    settings = config.load(configuration, **chosen)
-    trio.run(_serve, settings)
+    trio.run(_serve, functools.partial(config.load, configuration, **chosen))
     return 0
 
 
@@ -46,10 +47,10 @@ def _overrides(
     return {name: keys for name, keys in chosen.items() if keys}
 
 
-async def _serve(settings: config.Settings) -> None:
+async def _serve(read: Callable[[], config.Settings]) -> None:
     async with trio.open_nursery() as companions:
         async with trio.open_nursery() as nursery:
-            addresses = await nursery.start(server_app.serve_until_signal, settings)
+            addresses = await nursery.start(server_app.serve_until_signal, read)
             companions.start_soon(keep_watchdog)
             await notify("READY=1")
             print(f"asr-trio is ready: {addresses}", file=sys.stderr, flush=True)

@@ -15,8 +15,7 @@ from __future__ import annotations
 import functools
 import signal
 import socket
-import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, NoReturn
 
@@ -24,8 +23,8 @@ import msgspec
 import structlog
 import trio
 
-from asr_trio.config import Settings, TlsSettings
-from asr_trio.errors import BusyError, ConfigError
+from asr_trio.config import Settings
+from asr_trio.errors import AsrError, BusyError, ConfigError, leaves
 from asr_trio.server.connection import Connection
 from asr_trio.server.gate import ConnectionGate
 from asr_trio.server.handshake import HandshakeError
@@ -34,6 +33,7 @@ from asr_trio.server.observe import configure_logging
 from asr_trio.server.peer import Peer
 from asr_trio.server.record import Recorder
 from asr_trio.server.services import Services
+from asr_trio.server.tls import Tls
 from asr_trio.server.transport import TransportLimits, serve_stream
 
 _LOOP_WATCH_INTERVAL_S: Final = 0.1
@@ -67,7 +67,7 @@ class Server:
         """
         self.services = Services(settings)
         self._settings = settings
-        self._tls = _tls_context(settings.tls)
+        self._tls = Tls(settings.tls)
         self._gate = ConnectionGate(
             connections=settings.limits.connections,
             connections_per_address=settings.limits.connections_per_address,
@@ -81,6 +81,7 @@ class Server:
         self._recorder = Recorder(settings.record) if settings.record.folder is not None else None
         self._connections: set[Connection] = set()
         self._drain_wanted = trio.Event()
+        self._reloading = trio.Lock()
 
     @property
     def connections_open(self) -> int:
@@ -91,15 +92,24 @@ class Server:
         """Begin to end: see the head of this module. Safe to call again."""
         self._drain_wanted.set()
 
-    def reload(self) -> None:
-        """Read certificate and password file again; what is wrong with them leaves the old ones in force."""
-        try:
-            if self._tls is not None:
-                _load_certificate(self._tls, self._settings.tls)
-            self.services.doorkeeper.reload()
-            log.info("reloaded")
-        except ConfigError as error:
-            log.error("not reloaded", error=str(error))  # noqa: TRY400 - the operator's mistake needs no traceback
+    async def reload(self, read: Callable[[], Settings]) -> None:
+        """Take over what may change while the server runs, in the order certificate, passwords, models, log level.
+
+        What is wrong is told in the log; it and what comes after it stay as they were.
+
+        Args:
+            read: reads the settings again.
+        """
+        async with self._reloading:
+            try:
+                settings = read()
+                self._tls.load(settings.tls)
+                waiting = await self.services.take_over(settings)
+            except* AsrError as faults:
+                log.error("not reloaded", error="; ".join(map(str, leaves(faults))))  # noqa: TRY400
+            else:
+                configure_logging(settings.log)
+                log.info("reloaded", **({"wait_for_a_restart": waiting} if waiting else {}))
 
     async def run(self, *, task_status: trio.TaskStatus[Addresses] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until drained or cancelled; started once ready.
@@ -109,12 +119,12 @@ class Server:
         """
         services = self.services
         async with trio.open_nursery() as nursery:
-            await nursery.start(services.pool.run)
+            await nursery.start(services.pools.run)
             if services.quota is not None:
                 await nursery.start(services.quota.run)
             http_port: int | None = None
             if self._settings.server.http_enabled:
-                http_port = await nursery.start(serve_http, services)
+                http_port = await nursery.start(serve_http, services, self._tls.http)
             nursery.start_soon(self._watch_loop)
             await self._serve_websocket(http_port, task_status)
             nursery.cancel_scope.cancel()
@@ -156,14 +166,14 @@ class Server:
                 await serve_stream(
                     stream,
                     address=address,
-                    tls=self._tls,
+                    tls=self._tls.websocket,
                     limits=self._limits,
                     authorize=self.services.doorkeeper.authorize,
                     handler=self._converse,
                 )
         except BusyError:
             metrics.connections_refused.labels("limit").inc()
-            if self._tls is None:  # a handshake would cost what the limit is there to save
+            if self._tls.websocket is None:  # a handshake would cost what the limit is there to save
                 with trio.move_on_after(_REFUSAL_TIMEOUT_S), suppress(trio.BrokenResourceError):
                     await stream.send_all(HandshakeError(503, "Too many connections").response())
         except OSError:
@@ -206,13 +216,18 @@ async def serve(settings: Settings, *, task_status: trio.TaskStatus[Addresses] =
 
 
 async def serve_until_signal(
-    settings: Settings, *, task_status: trio.TaskStatus[Addresses] = trio.TASK_STATUS_IGNORED
+    read: Callable[[], Settings], *, task_status: trio.TaskStatus[Addresses] = trio.TASK_STATUS_IGNORED
 ) -> None:
     """Serve as a program of its own: log, drain on SIGTERM and SIGINT (a second one cuts short), reload on SIGHUP.
+
+    Args:
+        read: reads the settings; again on SIGHUP.
+        task_status: started with the addresses.
 
     Raises:
         AsrError: the server cannot be started.
     """
+    settings = read()
     configure_logging(settings.log)
     server = Server(settings)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
@@ -221,7 +236,7 @@ async def serve_until_signal(
             async def watch_signals() -> None:
                 async for number in signals:
                     if number == signal.SIGHUP:
-                        server.reload()
+                        nursery.start_soon(server.reload, read)
                     elif server.services.draining:
                         nursery.cancel_scope.cancel()
                     else:
@@ -237,20 +252,3 @@ def _peer_address(stream: trio.SocketStream) -> str:
         return str(stream.socket.getpeername()[0])
     except OSError:  # reset already
         return ""
-
-
-def _tls_context(settings: TlsSettings) -> ssl.SSLContext | None:
-    if settings.certificate is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    _load_certificate(context, settings)
-    return context
-
-
-def _load_certificate(context: ssl.SSLContext, settings: TlsSettings) -> None:
-    assert settings.certificate is not None
-    try:
-        context.load_cert_chain(settings.certificate, settings.key)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"tls.certificate, tls.key: {error}") from error

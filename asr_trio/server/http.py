@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import socket
+import ssl
 from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
@@ -82,8 +83,23 @@ class _Application:
             await send({"type": f"{message['type']}.complete"})
 
 
-async def serve_http(services: Services, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> None:
-    """Serve HTTP until cancelled; started with the port.
+class _Config(anycorn.Config):
+    """anycorn's, with a TLS context that is the server's own: its certificate can be renewed while it serves."""
+
+    tls: ssl.SSLContext | None = None
+
+    def create_ssl_context(self) -> ssl.SSLContext | None:
+        return self.tls
+
+    @property
+    def ssl_enabled(self) -> bool:
+        return self.tls is not None
+
+
+async def serve_http(
+    services: Services, tls: ssl.SSLContext | None, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Serve HTTP, by TLS where a context is given, until cancelled; started with the port.
 
     Raises:
         ConfigError: the port cannot be opened.
@@ -97,13 +113,9 @@ async def serve_http(services: Services, *, task_status: trio.TaskStatus[int] = 
         words = f"Port {settings.http_port} of {settings.http_host} cannot be opened: {error.strerror}"
         raise ConfigError(words) from error
     port: int = listener.getsockname()[1]
-    config = anycorn.Config()
+    config = _Config()
     config.bind = [f"fd://{listener.detach()}"]
-    tls = services.settings.tls
-    if tls.http and tls.certificate is not None:
-        config.certfile = str(tls.certificate)
-        config.keyfile = str(tls.key or tls.certificate)
-        config.alpn_protocols = ["http/1.1"]
+    config.tls = tls
     config.graceful_timeout = _GRACE_S
     config.include_server_header = False
     config.errorlog = logging.getLogger("asr_trio.http")

@@ -80,7 +80,9 @@ def routes(services: Services) -> list[BaseRoute]:
     if not services.settings.rest.enabled:
         return []
     rest = _Rest(services)
-    document = openapi(services.parameters, body_bytes=services.settings.rest.body_bytes)
+    document = openapi(
+        services.parameters, body_bytes=services.settings.rest.body_bytes, default_lm=services.default_lm
+    )
 
     async def schema(_request: Request) -> Response:
         return JSONResponse(document)
@@ -161,7 +163,7 @@ class _Rest:
             gone=functools.partial(_disconnect, request),
             content_type=_audio_type(request),
             parameters=parameters,
-            lms=_language_models(request),
+            lms=_language_models(request, default=self._services.default_lm),
             accept=accept,
             user_agent=request.headers.get("user-agent"),
         )
@@ -213,8 +215,8 @@ async def _disconnect(request: Request) -> None:
         pass
 
 
-def _language_models(request: Request) -> list[str]:
-    lms = [lm.strip() for lm in request.query_params.getlist("lm")]
+def _language_models(request: Request, default: str = "") -> list[str]:
+    lms = [lm.strip() for lm in request.query_params.getlist("lm") or [default]]
     if not any(lms):
         raise _Refusal(400, "ERR_NO_ACTIVE_LM", "The parameter lm is missing: the URI of a language model")
     if any(not lm.isprintable() for lm in lms):
@@ -249,6 +251,10 @@ def _parameters(request: Request) -> dict[str, str]:
 
 
 def _result(documents: list[Document], *, xml: bool, several: bool) -> Response:
+    """Answer as the original does: one result under `recognition_result`, those of continuous mode as a bare array.
+
+    That array is what scripts for the original index, ``.[0].alternatives[0].text``; no page of its manual shows it.
+    """
     bodies = [document.body for document in documents]
     if not xml:
         content = b"[" + b",".join(bodies) + b"]" if several else b'{"recognition_result":' + bodies[0] + b"}"

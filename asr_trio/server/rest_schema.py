@@ -132,12 +132,13 @@ def _header(parameter: Parameter, defaults: RecognitionParameters) -> dict[str, 
 _HINTS: Final = "^([A-Za-z]{1,30}(:[1-9][0-9]{0,2})?(, [A-Za-z]{1,30}(:[1-9][0-9]{0,2})?){0,20})?$"
 
 
-def _lm(pattern: str, *examples: str) -> dict[str, Any]:
+def _lm(pattern: str, *examples: str, default: str = "") -> dict[str, Any]:
+    without = f"; {default} where it does not come" if default else ""
     return {
         "name": "lm",
         "in": "query",
-        "required": True,
-        "description": "URI of a language model; may come several times",
+        "required": not default,
+        "description": f"URI of a language model; may come several times{without}",
         "schema": {"type": "array", "items": {"type": "string", "pattern": pattern}, "minItems": 1, "maxItems": 64},
         "style": "form",
         "explode": True,
@@ -145,12 +146,13 @@ def _lm(pattern: str, *examples: str) -> dict[str, Any]:
     }
 
 
-def openapi(defaults: RecognitionParameters, *, body_bytes: int) -> dict[str, Any]:
+def openapi(defaults: RecognitionParameters, *, body_bytes: int, default_lm: str) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document.
 
     Args:
         defaults: the operator's values of the recognition parameters.
         body_bytes: the longest audio.
+        default_lm: what a request that names no model is recognised with.
     """
     headers = [
         _header(parameter, defaults)
@@ -175,7 +177,11 @@ def openapi(defaults: RecognitionParameters, *, body_bytes: int) -> dict[str, An
                     "operationId": "recognize",
                     "summary": "Recognise a recording",
                     "parameters": [
-                        _lm("^(builtin|file|https?):[!-~]{1,200}$", "builtin:slm/general", "builtin:grammar/digits"),
+                        _lm(
+                            "^(builtin|file|https?):[!-~]{1,200}$",
+                            *(default_lm, "builtin:grammar/digits"),
+                            default=default_lm,
+                        ),
                         *headers,
                     ],
                     "requestBody": {"required": True, "content": audio},

@@ -7,6 +7,7 @@ import signal
 import ssl
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import bcrypt
@@ -19,7 +20,7 @@ from asr_trio.client import ConnectionFailedError, ConnectionLostError, Grammar,
 from asr_trio.protocol.messages import ResultStatus
 
 from .recordings import silence
-from .serving import events_of, running, settled
+from .serving import events_of, running, settings, settled
 from .test_grammars import YES_NO
 
 
@@ -122,16 +123,20 @@ async def test_tls_with_a_certificate_that_is_renewed_while_serving(tmp_path):
         return found
 
     issue()
-    async with running(tls={"certificate": str(certificate), "key": str(key)}) as server:
-        port = server.addresses.ws_port
+    files = {"certificate": str(certificate), "key": str(key)}
+    async with running(tls={**files, "http": True}, server={"http_enabled": True}) as server:
+        port, http_port = server.addresses.ws_port, server.addresses.http_port
+        read = partial(settings, tls={**files, "http": True}, server={"http_enabled": True})
         async with connect(f"wss://127.0.0.1:{port}/asr-server/asr", tls=trust) as session:
-            first = await presented(port)
+            first = {await presented(port), await presented(http_port)}
             issue()
-            server.server.reload()
-            assert await presented(port) != first
+            await server.server.reload(read)
+            renewed = {await presented(port), await presented(http_port)}
+            assert len(first) == len(renewed) == 1
+            assert first != renewed
             certificate.write_text("rubbish")
-            server.server.reload()
-            await presented(port)
+            await server.server.reload(read)
+            assert {await presented(port), await presented(http_port)} == renewed
             assert await session.get_parameters()  # the old connection lives on
         with pytest.raises(ConnectionFailedError):
             async with connect(f"wss://127.0.0.1:{port}/asr-server/asr"):  # not trusted

@@ -15,6 +15,7 @@ from asr_trio.config import Settings
 from asr_trio.errors import ConfigError
 from asr_trio.server.http import serve_http
 from asr_trio.server.services import Services
+from asr_trio.server.tls import Tls
 
 
 async def test_a_port_that_is_taken_is_told_in_words() -> None:
@@ -23,7 +24,7 @@ async def test_a_port_that_is_taken_is_told_in_words() -> None:
         services = Services(Settings(server={"http_port": port}))
         with pytest.RaisesGroup(pytest.RaisesExc(ConfigError, match=f"Port {port} of 127.0.0.1 cannot be opened")):
             async with trio.open_nursery() as nursery:
-                await nursery.start(serve_http, services)
+                await nursery.start(serve_http, services, None)
 
 
 async def test_the_port_speaks_tls_where_it_is_told_to(tmp_path: Path) -> None:
@@ -35,7 +36,7 @@ async def test_the_port_speaks_tls_where_it_is_told_to(tmp_path: Path) -> None:
     tls = {"certificate": tmp_path / "server.pem", "http": True}
     services = Services(Settings(server={"http_port": 0}, tls=tls))
     async with trio.open_nursery() as nursery:
-        port = await nursery.start(serve_http, services)
+        port = await nursery.start(serve_http, services, Tls(services.settings.tls).http)
         async with httpx.AsyncClient(verify=trusted) as client:
             page = await client.get(f"https://127.0.0.1:{port}/console/")
             told = await client.get(f"https://127.0.0.1:{port}/console/config.json")

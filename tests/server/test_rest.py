@@ -77,6 +77,11 @@ def test_a_recording_is_recognised(client: httpx.Client, recording: Recording) -
     assert result["alternatives"][0]["words"][0]["text"] == "he"
 
 
+def test_without_a_model_it_is_free_speech(client: httpx.Client, recording: Recording) -> None:
+    answer = client.post(RECOGNIZE, content=recording.path.read_bytes())
+    assert answer.json()["recognition_result"]["alternatives"][0]["lm"] == "builtin:slm/general"
+
+
 def test_raw_audio_chunked_without_a_type_and_with_a_slash_is_the_same(
     client: httpx.Client, recording: Recording
 ) -> None:
@@ -148,7 +153,7 @@ def test_a_text_that_the_grammar_does_not_cover_has_no_alternatives(client: http
 @pytest.mark.parametrize(
     ("path", "query", "headers", "content", "status", "code"),
     [
-        (RECOGNIZE, "", {}, b"x", 400, "ERR_NO_ACTIVE_LM"),
+        (INTERPRET, "", {}, b"x", 400, "ERR_NO_ACTIVE_LM"),
         (RECOGNIZE, "lm=", {}, b"x", 400, "ERR_NO_ACTIVE_LM"),
         (RECOGNIZE, "lm=a%0D%0Ab", {}, b"x", 400, "ERR_INVALID_ARGUMENT"),
         (RECOGNIZE, "lm=gopher:x", {}, b"x", 400, "ERR_NO_ACTIVE_LM"),
