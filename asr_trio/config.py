@@ -210,6 +210,15 @@ class LogSettings(Section):
     """Write what people said into the log."""
 
 
+class TracingSettings(Section):
+    """OpenTelemetry traces of sessions, recognitions and grammars; needs the extra ``otel``."""
+
+    endpoint: str = ""
+    """A collector by OTLP over HTTP: ``http://127.0.0.1:4318/v1/traces``. Empty: no traces."""
+    sample_ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Of all sessions, those that are traced."""
+
+
 class Settings(BaseSettings):
     """The whole configuration."""
 
@@ -233,6 +242,7 @@ class Settings(BaseSettings):
     rest: RestSettings = RestSettings()
     record: RecordSettings = RecordSettings()
     log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()
     parameters: dict[str, str] = {}
     """Defaults of recognition parameters by wire name (``endpointer.waitEnd = "800"``)."""
 

@@ -33,6 +33,7 @@ DESCRIPTORS_PER_CONNECTION: Final = 3
 EXTRAS: Final = {
     "codecs": ("av", "FLAC, MP3, Ogg, WebM, AMR and GSM audio"),
     "microphone": ("sounddevice", "asr-trio listen"),
+    "otel": ("opentelemetry.sdk", "OpenTelemetry traces"),
     "redis": ("coredis", "licences shared between nodes"),
     "textify": ("text_to_num", "numbers, dates and times written as figures"),
     "whisper": ("faster_whisper", "a second engine for free speech"),
@@ -175,10 +176,17 @@ async def _proof() -> list[Finding]:
 
 def _extras() -> Iterator[Finding]:
     for extra, (module, what) in EXTRAS.items():
-        if importlib.util.find_spec(module) is None:
+        if not _is_installed(module):
             yield Finding(f"extra {extra}", "note", f"not installed: {what}", f"pip install 'asr-trio[{extra}]'")
         else:
             yield Finding(f"extra {extra}", "ok", what)
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # the package above it
+        return False
 
 
 def _show(findings: list[Finding], *, as_json: bool) -> None:

@@ -127,6 +127,7 @@ class Server:
                 http_port = await nursery.start(serve_http, services, self._tls.http)
             nursery.start_soon(self._watch_loop)
             await self._serve_websocket(http_port, task_status)
+            await trio.to_thread.run_sync(services.tracing.end)
             nursery.cancel_scope.cancel()
 
     async def _serve_websocket(self, http_port: int | None, task_status: trio.TaskStatus[Addresses]) -> None:

@@ -32,6 +32,7 @@ from asr_trio.protocol.writer import serialize
 from asr_trio.server.peer import Peer
 from asr_trio.server.places import Place
 from asr_trio.server.recognition import Recognition
+from asr_trio.server.resolve import Resolved
 from asr_trio.server.services import Services
 from asr_trio.server.transport import CLOSE_GOING_AWAY, CLOSE_INTERNAL_ERROR, TransportClosedError
 from asr_trio.session.events import (
@@ -39,6 +40,7 @@ from asr_trio.session.events import (
     Effect,
     Event,
     Interpret,
+    LanguageModelSource,
     LanguageModelsPrepared,
     OpenRecognition,
     PrepareLanguageModels,
@@ -99,6 +101,14 @@ class Connection:
 
     async def run(self) -> None:
         """Serve the client to its end."""
+        handle = str(self._session.handle_number)
+        with self._services.tracing.span(
+            "session", **{"asr.handle": handle, "client.address": self._transport.address}
+        ):
+            self._log = self._log.bind(**self._services.tracing.log_fields())
+            await self._serve()
+
+    async def _serve(self) -> None:
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
@@ -209,6 +219,7 @@ class Connection:
             and not recognition.finished.is_set()
         ):
             self._services.metrics.recognitions.labels(message.result_status, recognition.lm_label).inc()
+            recognition.span.set_attribute("asr.status", message.result_status.value)
             self._log.info("recognition", status=message.result_status.value, lm=recognition.lm_label)
 
     def _post(self, message: ServerMessage | Close) -> None:
@@ -236,7 +247,7 @@ class Connection:
                 match request:
                     case PrepareLanguageModels():
                         earliest_s = trio.current_time() + _DEFINE_GRAMMAR_S
-                        resolved = await self._services.models.resolve(request.sources)
+                        resolved = await self._resolve(request.sources)
                         await trio.sleep_until(earliest_s)
                         return LanguageModelsPrepared(prepared=resolved.models)
                     case Interpret():
@@ -252,7 +263,7 @@ class Connection:
             return RequestFailed(error=RecognizerError("The request failed by a fault of the server"))
 
     async def _interpret(self, request: Interpret) -> TextInterpreted:
-        resolved = await self._services.models.resolve(request.sources)
+        resolved = await self._resolve(request.sources)
         alternatives = await self._services.pool.interpret(
             request.text, resolved.models, request.parameters.max_sentences
         )
@@ -265,7 +276,7 @@ class Connection:
             self._channel_state = self._recognition.channel_state
             await self._recognition.finished.wait()
         with self._services.metrics.grammar_compile.time():
-            resolved = await self._services.models.resolve(request.sources)
+            resolved = await self._resolve(request.sources)
         recognition = Recognition(
             request.recognition,
             resolved.models,
@@ -277,6 +288,10 @@ class Connection:
         await self._nursery.start(recognition.run)
         self._recognition = recognition
         return RecognitionOpened(recognition=request.recognition, language=resolved.language)
+
+    async def _resolve(self, sources: tuple[LanguageModelSource, ...]) -> Resolved:
+        with self._services.tracing.span("language models", count=len(sources)):
+            return await self._services.models.resolve(sources)
 
     # --- time ---------------------------------------------------------------------------------------------------
 

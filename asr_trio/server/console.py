@@ -33,14 +33,14 @@ def is_enabled(settings: Settings) -> bool:
 
 def routes(services: Services) -> list[BaseRoute]:
     """Return the routes of the console, none where it is off."""
-    settings = services.settings
-    if not is_enabled(settings):
+    if not is_enabled(services.settings):
         return []
 
     async def page(_request: Request) -> Response:
         return RedirectResponse("/console/", status_code=307)
 
     async def configuration(_request: Request) -> Response:
+        settings = services.settings
         config = {
             "version": __version__,
             "websocket": {

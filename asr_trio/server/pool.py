@@ -287,6 +287,11 @@ class WorkerPool:
         """Warm processes that wait for work."""
         return len(self._idle)
 
+    @property
+    def worker_rss_bytes(self) -> int:
+        """Resident memory of the largest idle worker after its last recognition, pages shared with others included."""
+        return max((worker.rss_bytes for worker in self._idle), default=0)
+
     def cost_units(self, models: tuple[base.LanguageModel, ...], settings: base.DecoderSettings) -> float:
         """Return what a live recognition with these models needs, in hundredths of a core."""
         return self.registry.cost_units(models, settings)

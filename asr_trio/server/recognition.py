@@ -34,6 +34,7 @@ from asr_trio.protocol.parameters import RecognitionParameters
 from asr_trio.recognizer import base
 from asr_trio.server.pool import Worker
 from asr_trio.server.services import Services
+from asr_trio.server.tracing import NO_SPAN
 from asr_trio.session.events import (
     AudioEnded,
     AudioProcessed,
@@ -133,10 +134,12 @@ class Recognition:
         self.audio = AudioQueue(int(self._limits.audio_buffer_s * _BYTES_PER_S))
         self.channel_state = channel_state
         self.finished = trio.Event()
+        self.span = NO_SPAN
         self._models = models
         self._parameters = parameters
         self._pool = services.pool
         self._metrics = services.metrics
+        self._tracing = services.tracing
         self._active = services.recognitions
         self._raw_rate_hz = services.raw_rate_hz
         self._deliver = deliver
@@ -173,6 +176,10 @@ class Recognition:
         Raises:
             AsrError: before the start: it cannot begin.
         """
+        with self._tracing.span("recognition", **{"asr.lm": self.lm_label}) as self.span:
+            await self._run(task_status)
+
+    async def _run(self, task_status: trio.TaskStatus[None]) -> None:
         started = False
         self._active.add(self)
         try:
@@ -275,10 +282,12 @@ class Recognition:
                 case SpeechStart(start_s=start_s, decided_s=decided_s):
                     self._segment_start_s = start_s
                     self._speech_since_s = trio.current_time()
+                    self.span.add_event("start of speech", {"position_s": start_s})
                     self._deliver(SpeechStarted(recognition=self.number, start_s=start_s, decided_s=decided_s))
                     await worker.start_segment(start_s)
                 case SpeechEnd(end_s=end_s, reason=reason):
                     audio_ended = reason == "audio_ended"
+                    self.span.add_event("end of speech", {"position_s": end_s})
                     self._segments.append(_Segment(self._segment_start_s, end_s, trio.current_time()))
                     self._set_patience()
                     self._deliver(SpeechEnded(recognition=self.number, end_s=end_s, audio_ended=audio_ended))
@@ -311,6 +320,7 @@ class Recognition:
             if isinstance(frame, base.Final):
                 segment = self._segments.popleft()
                 self._turn_s = trio.current_time()
+                self.span.add_event("result", {"alternatives": len(frame.alternatives)})
                 self.channel_state = frame.channel_state or self.channel_state
                 self._metrics.decode_cpu_seconds.inc(frame.cpu_s)
                 self._metrics.final_latency.observe(trio.current_time() - segment.ended_at_s)

@@ -20,6 +20,7 @@ from asr_trio.server.places import Places
 from asr_trio.server.pool import WorkerPool
 from asr_trio.server.pools import Pools
 from asr_trio.server.resolve import LanguageModels
+from asr_trio.server.tracing import tracing
 from asr_trio.session.handle import make_handle
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Services:
 
     Attributes:
         parameters: the operator's defaults of recognition parameters.
+        tracing: makes spans, or pretends to.
         quota: licences shared with other nodes, or None.
         draining: the server ends; it is not ready any more.
         recognitions: those that run.
@@ -64,6 +66,7 @@ class Services:
         self.settings = settings
         self.parameters = from_settings(settings.parameters)
         self.metrics = Metrics()
+        self.tracing = tracing(settings.tracing)
         self.doorkeeper = Doorkeeper(settings, self.metrics)
         self.pools = Pools(settings.recognizer, patience_s=settings.limits.command_timeout_s)
         self.models = self._language_models()
@@ -129,6 +132,7 @@ class Services:
         gauge("asr_sessions", "Open sessions", lambda: places.taken)
         gauge("asr_workers_idle", "Warm worker processes that wait", lambda: self.pool.workers_idle)
         gauge("asr_workers_leased", "Worker processes at work", lambda: sum(pool.workers_leased for pool in pools))
+        gauge("asr_worker_rss_bytes", "Memory of the largest idle worker", lambda: self.pool.worker_rss_bytes)
         gauge("asr_cost_units_used", "Decoding capacity in use", lambda: sum(pool.cost_units_used for pool in pools))
         gauge("asr_cost_units_limit", "Decoding capacity in all", lambda: self.settings.recognizer.cost_units)
         gauge("asr_tasks", "Tasks of the event loop", lambda: trio.lowlevel.current_statistics().tasks_living)
