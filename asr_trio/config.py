@@ -11,13 +11,15 @@ import os
 import tomllib
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from asr_trio.errors import ConfigError
+
+_PREFIX: Final = "ASR_TRIO_"
 
 PositiveFloat = Annotated[float, Field(gt=0)]
 PositiveInt = Annotated[int, Field(gt=0)]
@@ -226,7 +228,7 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         use_attribute_docstrings=True,
-        env_prefix="ASR_TRIO_",
+        env_prefix=_PREFIX,
         env_nested_delimiter="__",
         nested_model_default_partial_update=True,
     )
@@ -273,14 +275,48 @@ def load(file: Path | None = None, **overrides: Any) -> Settings:
     Raises:
         ConfigError: with every fault on a line of its own.
     """
-    named = file or os.environ.get("ASR_TRIO_CONFIG")
-    token = _file_values.set(_read(Path(named)) if named else {})
+    named = named_file(file)
+    token = _file_values.set(_read(named) if named else {})
+    faults = _misspelt_variables()
     try:
-        return Settings(**overrides)
+        settings = Settings(**overrides)
     except ValidationError as error:
-        raise ConfigError("\n".join(_describe(fault) for fault in error.errors())) from error
+        faults += [_describe(fault) for fault in error.errors()]
     finally:
         _file_values.reset(token)
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return settings
+
+
+def named_file(file: Path | None = None) -> Path | None:
+    """Return the configuration file: the one given, or the one that the environment names."""
+    named = os.environ.get("ASR_TRIO_CONFIG")
+    return file or (Path(named) if named else None)
+
+
+def variables() -> list[str]:
+    """Return the names of the environment variables that set something."""
+    names = (name for name in os.environ if name.upper().startswith(_PREFIX))
+    return sorted(name for name in names if _section(name) in Settings.model_fields)
+
+
+def _section(variable: str) -> str:
+    return variable[len(_PREFIX) :].partition("__")[0].lower()
+
+
+def _misspelt_variables() -> list[str]:
+    """Return what is wrong with names of variables. Within a section the validation of the settings finds it."""
+    sections = ((name, field.annotation) for name, field in Settings.model_fields.items())
+    known = [f"{_PREFIX}{name}__{key}".upper() for name, kind in sections for key in getattr(kind, "model_fields", ())]
+    faults = []
+    for variable in sorted(name for name in os.environ if name.upper().startswith(_PREFIX)):
+        if _section(variable) in Settings.model_fields:
+            continue
+        near = difflib.get_close_matches(variable.upper(), known, n=1, cutoff=0.85)
+        if near or "__" in variable:  # others may use the prefix for matters of their own
+            faults.append(f"{variable}: there is no such setting" + (f"; did you mean {near[0]}?" if near else ""))
+    return faults
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -302,7 +338,10 @@ def _describe(fault: ErrorDetails) -> str:
         return f"{where}: {fault['msg']}"
     section: Any = Settings
     for parent in parents:
-        field = getattr(section, "model_fields", {}).get(parent)
-        section = field.annotation if field is not None else None
+        fields = getattr(section, "model_fields", None)
+        if fields is None:  # a table of sections by names of the operator's
+            section = get_args(section)[-1] if get_args(section) else None
+        else:
+            section = fields[parent].annotation if parent in fields else None
     near = difflib.get_close_matches(str(key), getattr(section, "model_fields", {}), n=1)
     return f"{where}: there is no such setting" + (f"; did you mean {near[0]}?" if near else "")

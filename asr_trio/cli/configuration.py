@@ -22,7 +22,9 @@ File = Annotated[Path | None, Parameter(name=["--config", "-c"], help="A TOML fi
 def check(*, configuration: File = None) -> int:
     """Read the configuration as ``serve`` would; exit 2 and say why where it cannot be used."""
     config.load(configuration)
-    print("The configuration is good.")
+    file = config.named_file(configuration)
+    sources = [*([str(file)] if file else []), *config.variables()]
+    print(f"The configuration is good: {', '.join(sources) or 'the defaults, nothing is set'}.")
     return 0
 
 

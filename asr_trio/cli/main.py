@@ -70,7 +70,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _tell(error: BaseException) -> None:
-    print(f"asr-trio: {error}", file=sys.stderr)
+    first, *more = str(error).splitlines() or [type(error).__name__]
+    print("\n".join([f"asr-trio: {first}", *(f"          {line}" for line in more)]), file=sys.stderr)
 
 
 def _end_unheard() -> NoReturn:

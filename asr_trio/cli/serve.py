@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from cyclopts import Parameter
 
 from asr_trio import config
 from asr_trio.server import app as server_app
+from asr_trio.server import console
 from asr_trio.server.notify import keep_watchdog, notify
 
 
@@ -24,13 +26,14 @@ def serve(
     configuration: Annotated[Path | None, Parameter(name=["--config", "-c"], help="A TOML file.")] = None,
     log_level: str | None = None,
     record: Annotated[Path | None, Parameter(help="Record whole sessions into this folder, for bug reports.")] = None,
+    open_page: Annotated[bool, Parameter(name="--open", negative="", help="Open the console in a browser.")] = False,
 ) -> int:
     """Serve the recognition protocol until SIGTERM or Ctrl-C.
 
     Prints one line with the addresses when it is ready. SIGTERM drains: running recognitions finish first.
     """
     chosen = _overrides(host=host, port=port, http_port=http_port, log_level=log_level, record=record)
-    trio.run(_serve, functools.partial(config.load, configuration, **chosen))
+    trio.run(_serve, functools.partial(config.load, configuration, **chosen), open_page)
     return 0
 
 
@@ -47,11 +50,16 @@ def _overrides(
     return {name: keys for name, keys in chosen.items() if keys}
 
 
-async def _serve(read: Callable[[], config.Settings]) -> None:
+async def _serve(read: Callable[[], config.Settings], open_page: bool) -> None:
     async with trio.open_nursery() as companions:
         async with trio.open_nursery() as nursery:
             addresses = await nursery.start(server_app.serve_until_signal, read)
             companions.start_soon(keep_watchdog)
             await notify("READY=1")
             print(f"asr-trio is ready: {addresses}", file=sys.stderr, flush=True)
+            page = console.address(read(), addresses.http_port)
+            if page is not None:
+                print(f"The page to speak into: {page}", file=sys.stderr, flush=True)
+            if page is not None and open_page:
+                companions.start_soon(trio.to_thread.run_sync, webbrowser.open, page)
         companions.cancel_scope.cancel()

@@ -159,8 +159,10 @@ async def _transcribe(job: _Job, url: str | None, user: str | None, password: st
                     task = progress.add_task(path.name, total=job.files[path])
                     try:
                         job.results[path] = await _recognize(job, path, target, partial(progress.advance, task))
-                    except (AsrError, OSError) as error:
+                    except AsrError as error:
                         job.failures[path] = str(error)
+                    except OSError as error:
+                        job.failures[path] = error.strerror or str(error)
                     finally:
                         progress.remove_task(task)
                         finished[path].set()

@@ -31,6 +31,13 @@ def is_enabled(settings: Settings) -> bool:
     return settings.console.enabled
 
 
+def address(settings: Settings, http_port: int | None) -> str | None:
+    """Return where somebody at this machine finds the page, or None where it is not served."""
+    if http_port is None or not is_enabled(settings):
+        return None
+    return f"{'https' if settings.tls.http else 'http'}://localhost:{http_port}/"
+
+
 def routes(services: Services) -> list[BaseRoute]:
     """Return the routes of the console, none where it is off."""
     if not is_enabled(services.settings):

@@ -43,7 +43,7 @@ def test_the_file_of_one_load_does_not_leak_into_the_next(tmp_path: Path) -> Non
         ("[server]\nprot = 1\n", "server.prot: there is no such setting; did you mean port?"),
         ("[sever]\nport = 1\n", "sever: there is no such setting; did you mean server?"),
         ("[server]\nport = 65536\n", "server.port: Input should be less than or equal to 65535"),
-        ("[recognizer.models.x]\nengin = 'y'\n", "recognizer.models.x.engin: there is no such setting"),
+        ("[recognizer.models.x]\nengin = 'y'\n", "recognizer.models.x.engin: there is no such setting; did you mean engine?"),
         ("[server\n", "line 1"),
     ],
 )
@@ -52,6 +52,38 @@ def test_faults_are_named_where_they_stand(tmp_path: Path, text: str, message: s
     file.write_text(text)
     with pytest.raises(ConfigError, match=message.replace("?", r"\?")):
         config.load(file)
+
+
+@pytest.mark.parametrize(
+    ("variable", "near"),
+    [
+        ("ASR_TRIO_SERVR__PORT", "; did you mean ASR_TRIO_SERVER__PORT?"),
+        ("ASR_TRIO_SERVER_PORT", "; did you mean ASR_TRIO_SERVER__PORT?"),
+        ("ASR_TRIO_LIMITS_SESSIONS_PER_USER", "; did you mean ASR_TRIO_LIMITS__SESSIONS_PER_USER?"),
+        ("ASR_TRIO_QWERTY__UIOP", ""),
+    ],
+)
+def test_a_misspelt_variable_is_an_error(monkeypatch: pytest.MonkeyPatch, variable: str, near: str) -> None:
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(ConfigError) as raised:
+        config.load()
+    assert str(raised.value) == f"{variable}: there is no such setting{near}"
+
+
+def test_a_variable_that_is_none_of_ours_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASR_TRIO_SCREENSHOTS", "/tmp")
+    monkeypatch.setenv("ASR_TRIO_PASSWORD", "secret")
+    config.load()
+
+
+def test_check_names_what_it_has_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "asr-trio.toml"
+    file.write_text("")
+    monkeypatch.setenv("ASR_TRIO_SERVER__PORT", "2")
+    assert run("config", "check", "-c", str(file)) == 0
+    assert capsys.readouterr().out == f"The configuration is good: {file}, ASR_TRIO_SERVER__PORT.\n"
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
