@@ -1,26 +1,24 @@
-"""The C core against its peers, in one run: resampling, the whole front end, endpointing.
+"""The C core against its peers, in one run: resampling, and the whole front end.
 
-    python -m benchmarks.bench_dsp [--quick] [--out FOLDER] [--speech FOLDER] [--ten FOLDER]
+    python -m benchmarks.bench_dsp [--quick] [--out FOLDER]
 
 Prints tables and writes FOLDER/dsp.json and pictures (where matplotlib is installed). Peers that are not installed are
-left out with a word: soxr, scipy, samplerate (libsamplerate). `--speech` is a folder with recordings and
-a table segments.tsv (file, start_s, end_s, condition) of the utterances in them; `--ten` the test set of the TEN voice
-detector (github.com/TEN-framework/ten-vad), whose clips are heard between two pauses of 2 s, clean and in noise.
+left out with a word: soxr, samplerate (libsamplerate), av (swresample), libspeexdsp, scipy.
 
 Speed is audio seconds per second of processor time of this thread, the median of rounds that take turns among all
 candidates, so that a busy machine slows all of them alike. Latency is the time of the input that has been fed less the
-time of the newest output sample. Voice detectors are compared in bench_vad.py.
+time of the newest output sample. "Ideal" is the sine's own samples resampled without error by a transform of a whole
+number of its periods, and rounded: what int16 can hold at most. Voice detectors are compared in bench_vad.py,
+segments with labels in bench_endpointer.py.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,58 +28,13 @@ from asr_trio.audio import dsp
 from asr_trio.audio.core import ffi, lib
 from asr_trio.audio.endpointer import fill_config
 from benchmarks import machine
+from benchmarks.resamplers import OUT_HZ, Block, Maker, candidates
 
-OUT_HZ = 16_000
 BLOCK_S = 0.02
 RATES_HZ = (8_000, 11_025, 12_000, 22_050, 24_000, 32_000, 44_100, 48_000)
-Block = np.ndarray[Any, np.dtype[np.int16]]
-Stream = Callable[[Block], Block]
 
 
-# --- candidates -------------------------------------------------------------------------------------------------------
-
-
-def candidates() -> tuple[dict[str, Callable[[int], Stream]], list[str]]:
-    """Return what makes a stream of each resampler for a rate, and words about those that are missing."""
-    found: dict[str, Callable[[int], Stream]] = {}
-    missing = []
-    for quality in ("default", "fast", "best"):
-        found[f"asr_dsp {quality}"] = lambda rate_hz, quality=quality: dsp.Resampler(rate_hz, quality=quality).process
-    for simd in dsp.simd_levels()[:-1]:
-        found[f"asr_dsp {simd}"] = lambda rate_hz, simd=simd: dsp.Resampler(rate_hz, simd=simd).process
-    try:
-        import soxr
-
-        for quality in ("HQ", "VHQ"):
-            found[f"soxr {quality}"] = lambda rate_hz, quality=quality: (
-                soxr.ResampleStream(rate_hz, OUT_HZ, 1, dtype="int16", quality=quality).resample_chunk
-            )
-    except ImportError:
-        missing.append("soxr is not installed")
-    try:
-        import samplerate
-
-        for quality in ("sinc_fastest", "sinc_medium", "sinc_best"):
-            found[f"libsamplerate {quality[5:]}"] = lambda rate_hz, quality=quality: _libsamplerate(
-                samplerate, rate_hz, quality
-            )
-    except ImportError:
-        missing.append("samplerate (libsamplerate) is not installed")
-    return found, missing
-
-
-def _libsamplerate(samplerate: Any, rate_hz: int, quality: str) -> Stream:
-    resampler = samplerate.Resampler(quality, channels=1)
-    ratio = OUT_HZ / rate_hz
-
-    def process(block: Block) -> Block:
-        out = resampler.process(block.astype(np.float32), ratio)
-        return np.clip(np.rint(out), -32768, 32767).astype(np.int16)
-
-    return process
-
-
-def whole_file(make: Callable[[int], Stream], samples: Block, rate_hz: int) -> Block:
+def whole_file(make: Maker, samples: Block, rate_hz: int) -> Block:
     """Resample a recording in 20 ms blocks, with silence behind it that drives the rest out."""
     process = make(rate_hz)
     padded = np.concatenate([samples, np.zeros(rate_hz // 2, np.int16)])
@@ -114,7 +67,18 @@ def db(ratio: float) -> float:
     return 20 * float(np.log10(max(ratio, 1e-9)))
 
 
-def quality_of(make: Callable[[int], Stream], rate_hz: int, points: int) -> dict[str, float]:
+def ideal_sinad_db(rate_hz: int) -> float:
+    """SINAD of 997 Hz at -1 dBFS, rounded, resampled without error and rounded again."""
+    samples = sine(997, rate_hz, 32767 * 10 ** (-1 / 20))
+    spectrum = np.fft.rfft(samples)
+    kept = np.zeros(OUT_HZ // 2 + 1, complex)
+    bins = min(len(spectrum), len(kept))
+    kept[:bins] = spectrum[:bins]
+    measured, rest = fit(np.tile(np.rint(np.fft.irfft(kept, OUT_HZ) * OUT_HZ / rate_hz), 2), 997)
+    return db(measured / np.sqrt(2) / rest)
+
+
+def quality_of(make: Maker, rate_hz: int, points: int) -> dict[str, float]:
     """Measure with int16 in and out, whose own floor is near 95 dB for a full-scale and 100 for a half-scale sine."""
     amplitude = 32767 * 10 ** (-1 / 20)
     measured, rest = fit(whole_file(make, sine(997, rate_hz, amplitude), rate_hz), 997)
@@ -140,8 +104,11 @@ def quality_of(make: Callable[[int], Stream], rate_hz: int, points: int) -> dict
     }
 
 
-def latency_of(make: Callable[[int], Stream], rate_hz: int) -> list[float]:
-    """Return the latency behind each block of the steady state, in ms."""
+def latency_of(make: Maker, rate_hz: int) -> list[float]:
+    """Return the latency behind each block of the steady state, in ms: input held back, and output that comes late."""
+    click = np.zeros(rate_hz, np.int16)
+    click[rate_hz // 5] = 20_000
+    late_s = int(np.abs(whole_file(make, click, rate_hz).astype(int)).argmax()) / OUT_HZ - 0.2
     process = make(rate_hz)
     fed = made = 0
     latencies_ms = []
@@ -149,11 +116,11 @@ def latency_of(make: Callable[[int], Stream], rate_hz: int) -> list[float]:
         fed += len(block)
         made += len(process(block))
         if index >= 50:
-            latencies_ms.append(1_000 * (fed / rate_hz - made / OUT_HZ))
+            latencies_ms.append(1_000 * (fed / rate_hz - made / OUT_HZ + late_s))
     return latencies_ms
 
 
-def speeds(makers: dict[str, Callable[[int], Stream]], rate_hz: int, rounds: int) -> dict[str, float]:
+def speeds(makers: dict[str, Maker], rate_hz: int, rounds: int) -> dict[str, float]:
     samples = np.random.default_rng(0).integers(-20_000, 20_000, rate_hz * 4).astype(np.int16)
     blocks = blocks_of(samples, rate_hz)
     times: dict[str, list[float]] = defaultdict(list)
@@ -192,6 +159,7 @@ def bench_resamplers(*, quick: bool) -> dict[str, Any]:
             start = time.thread_time()
             resample_poly(samples, OUT_HZ // np.gcd(OUT_HZ, rate_hz), rate_hz // np.gcd(OUT_HZ, rate_hz))
             rows["scipy resample_poly (whole file)"] = {"speed": 10 / (time.thread_time() - start)}
+        rows["ideal, rounded"] = {"sinad_db": ideal_sinad_db(rate_hz)}
         report["rates"][rate_hz] = rows
         print_resamplers(rate_hz, rows)
     return report
@@ -199,17 +167,15 @@ def bench_resamplers(*, quick: bool) -> dict[str, Any]:
 
 def print_resamplers(rate_hz: int, rows: dict[str, dict[str, Any]]) -> None:
     print(f"\n{rate_hz} Hz -> {OUT_HZ} Hz, int16, 20 ms blocks")
-    titles = f"{'latency ms (max)':>19}{'SINAD dB':>10}{'0.1 dB edge':>13}{'spurious':>10}{'alias':>9}"
-    print(f"{'':34}{'x real time':>12}{titles}")
+    columns = [
+        ("x real time", "speed", ".0f"), ("latency ms", "latency_ms", ".1f"), ("(max)", "latency_max_ms", ".1f"),
+        ("SINAD dB", "sinad_db", ".1f"), ("0.1 dB edge", "edge_of_nyquist", ".2f"),
+        ("spurious dB", "spurious_db", ".1f"), ("alias dB", "alias_db", ".1f"),
+    ]  # fmt: skip
+    print(f"{'':34}" + "".join(f"{title:>12}" for title, _, _ in columns))
     for name, row in rows.items():
-        line = f"{name:34}{row['speed']:12.0f}"
-        if "sinad_db" in row:
-            latency = f"{row['latency_ms']:.1f} ({row['latency_max_ms']:.1f})"
-            alias = f"{row['alias_db']:9.1f}" if row["alias_db"] == row["alias_db"] else f"{'-':>9}"
-            line += (
-                f"{latency:>19}{row['sinad_db']:10.1f}{row['edge_of_nyquist']:13.2f}{row['spurious_db']:10.1f}{alias}"
-            )
-        print(line)
+        cells = [format(row[key], form) if key in row and row[key] == row[key] else "-" for _, key, form in columns]
+        print(f"{name:34}" + "".join(f"{cell:>12}" for cell in cells))
 
 
 # --- the whole front end ----------------------------------------------------------------------------------------------
@@ -271,127 +237,6 @@ def state_bytes(audio_format: dsp.AudioFormat, settings: dsp.EndpointerSettings)
     with_ring = lib.asr_endpointer_size(ffi.addressof(config, "endpointer"))
     config.endpointer.enabled = 0
     return min(own, shared), with_ring - lib.asr_endpointer_size(ffi.addressof(config, "endpointer"))
-
-
-# --- endpointing ------------------------------------------------------------------------------------------------------
-
-
-def bench_endpointer(folder: Path, wait_end_ms: int) -> dict[str, Any]:
-    """Compare the segments found with those labelled; utterances nearer than wait_end count as one."""
-    labels: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
-    with (folder / "segments.tsv").open(encoding="utf-8") as table:
-        for row in csv.DictReader(table, delimiter="\t"):
-            spans = labels[row["file"], row["condition"]]
-            start, end = float(row["start_s"]), float(row["end_s"])
-            if spans and start - spans[-1][1] < wait_end_ms / 1000:
-                spans[-1][1] = end
-            else:
-                spans.append([start, end])
-    report = {}
-    titles = f"{'start error ms':>17}{'decided after':>15}{'end error':>13}{'lost ms':>9}"
-    print(f"\n{'endpointing':36}{'found':>10}{'extra':>7}{titles}")
-    settings = dsp.EndpointerSettings(continuous=True, wait_end_ms=wait_end_ms)
-    for (name, condition), spans in labels.items():
-        found = segments_of(folder / name, settings)
-        starts, decisions, ends, lost = [], [], [], 0.0
-        extra = [span for span in found if not any(span[0] < end and span[1] > start for start, end in spans)]
-        matched = 0
-        for start, end in spans:
-            match = [span for span in found if span[0] < end and span[1] > start]
-            if match:
-                matched += 1
-                starts.append(1_000 * (match[0][0] + settings.head_margin_ms / 1_000 - start))
-                decisions.append(1_000 * (match[0][2] - start))
-                ends.append(1_000 * (match[-1][1] - settings.tail_margin_ms / 1_000 - end))
-                lost += 1_000 * (max(0.0, match[0][0] - start) + max(0.0, end - match[-1][1]))
-        row = {
-            "labelled": len(spans),
-            "found": matched,
-            "extra": len(extra),
-            "start_error_ms": percentiles(starts),
-            "start_decided_after_ms": percentiles(decisions),
-            "end_error_ms": percentiles(ends),
-            "lost_ms": lost,
-        }
-        report[f"{Path(name).stem} ({condition})"] = row
-        print(
-            f"{Path(name).stem:36}{matched:>5} of {len(spans):<2}{len(extra):6}"
-            f"{row['start_error_ms'][0]:9.0f}/{row['start_error_ms'][1]:5.0f}"
-            f"{row['start_decided_after_ms'][0]:9.0f}/{row['start_decided_after_ms'][1]:5.0f}"
-            f"{row['end_error_ms'][0]:7.0f}/{row['end_error_ms'][1]:5.0f}{lost:9.0f}"
-        )
-    print("median/95th percentile; lost: labelled speech that no segment holds")
-    return report
-
-
-def bench_padded(folder: Path) -> dict[str, Any]:
-    """Endpointing of whole clips: labels are seconds and 1 for speech, in one line beside each recording."""
-    report = {}
-    titles = f"{'started after ms':>18}{'ended after ms':>17}{'missed':>8}{'false starts':>14}{'lost ms':>9}"
-    print(f"\n{'clips between pauses, 16 kHz':36}{titles}")
-    settings = dsp.EndpointerSettings(continuous=True)
-    for snr_db in (None, 20, 10):
-        started, ended, missed, false_starts, lost = [], [], 0, 0, 0.0
-        for index, path in enumerate(sorted(folder.glob("*.wav"))):
-            fields = path.with_suffix(".scv").read_text().strip().split(",")[1:]
-            spans = [(float(a), float(b)) for a, b, label in zip(*[iter(fields)] * 3, strict=True) if label == "1"]
-            samples = np.frombuffer(path.read_bytes()[44:], "<i2").astype(float)
-            level = np.sqrt(np.mean(samples**2)) * (10 ** (-snr_db / 20) if snr_db is not None else 0.0)
-            pause = np.zeros(2 * OUT_HZ)
-            padded = np.concatenate([pause, samples, pause])
-            padded += np.random.default_rng(index).normal(0, max(level, 2.0), len(padded))
-            first, last = spans[0][0] + 2.0, spans[-1][1] + 2.0
-            found = decisions(np.clip(np.rint(padded), -32768, 32767).astype(np.int16), settings)
-            inside = [segment for segment in found if segment[0] < last and segment[2] > first]
-            false_starts += len(found) - len(inside)
-            if not inside:
-                missed += 1
-                continue
-            started.append(1_000 * (inside[0][1] - first))
-            ended.append(1_000 * (inside[-1][3] - last))
-            lost += 1_000 * (max(0.0, inside[0][0] - first) + max(0.0, last - inside[-1][2]))
-        name = "clean" if snr_db is None else f"white noise, {snr_db} dB"
-        report[name] = {
-            "started_after_ms": percentiles(started),
-            "ended_after_ms": percentiles(ended),
-            "missed": missed,
-            "false_starts": false_starts,
-            "lost_ms": lost,
-        }
-        print(
-            f"{name:36}{percentiles(started)[0]:12.0f}/{percentiles(started)[1]:5.0f}"
-            f"{percentiles(ended)[0]:11.0f}/{percentiles(ended)[1]:5.0f}{missed:8}{false_starts:14}{lost:9.0f}"
-        )
-    return report
-
-
-def decisions(samples: Block, settings: dsp.EndpointerSettings) -> list[tuple[float, float, float, float]]:
-    """Return (start, when it was decided, end, when that was decided) of each segment."""
-    endpointer = dsp.Endpointer(settings)
-    events = endpointer.process(samples) + endpointer.flush()
-    starts = [event for event in events if isinstance(event, dsp.SpeechStart)]
-    ends = [event for event in events if isinstance(event, dsp.SpeechEnd)]
-    return [(a.start_s, a.decided_s, b.end_s, b.decided_s) for a, b in zip(starts, ends, strict=True)]
-
-
-def percentiles(values: list[float]) -> tuple[float, float]:
-    return (float(np.percentile(values, 50)), float(np.percentile(values, 95))) if values else (float("nan"),) * 2
-
-
-def segments_of(path: Path, settings: dsp.EndpointerSettings) -> list[tuple[float, float, float]]:
-    """Return (start, end, when the start was decided) of each segment."""
-    reader = dsp.AudioReader(default_format=dsp.AudioFormat("pcm_s16", OUT_HZ))
-    samples = reader.feed(path.read_bytes(), last=True)
-    assert reader.format is not None
-    frontend = dsp.Frontend(reader.format, settings)
-    size = int(reader.format.sample_rate_hz * BLOCK_S) * reader.format.frame_bytes
-    events: list[dsp.EndpointerEvent] = []
-    for start in range(0, len(samples), size):
-        events += frontend.process(samples[start : start + size])
-    events += frontend.flush()
-    starts = [event for event in events if isinstance(event, dsp.SpeechStart)]
-    ends = [event for event in events if isinstance(event, dsp.SpeechEnd)]
-    return [(start.start_s, end.end_s, start.decided_s) for start, end in zip(starts, ends, strict=True)]
 
 
 # --- pictures ---------------------------------------------------------------------------------------------------------
@@ -481,8 +326,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="three rates and coarse sweeps")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--speech", type=Path, help="folder with segments.tsv and its recordings")
-    parser.add_argument("--ten", type=Path, help="folder with the test set of the TEN voice detector")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     report: dict[str, Any] = {"machine": machine.describe(), "simd": dsp.simd_levels()}
@@ -490,10 +333,6 @@ def main() -> None:
     for word in report["resampler"]["missing"]:
         print(word)
     report["frontend"] = bench_frontend(5 if arguments.quick else 15)
-    if arguments.speech:
-        report["endpointer"] = bench_endpointer(arguments.speech, 700)
-    if arguments.ten:
-        report["padded"] = bench_padded(arguments.ten)
     draw(report, arguments.out)
     (arguments.out / "dsp.json").write_text(json.dumps(report, indent=1, default=float) + "\n", encoding="utf-8")
     print(f"wrote {arguments.out / 'dsp.json'}")
