@@ -40,15 +40,17 @@ class Recogniser:
         self.cpu_s = 0.0
         self.audio_s = 0.0
 
+    def add(self, name: str, text: bytes) -> None:
+        compiled = compile_grammar(base.Compile(text=text, content_type="application/x-jsgf", lm=name), self._registry)
+        self._grammars[name] = base.GrammarModel(compiled=compiled.compiled, digest=compiled.digest, lm=name)
+
     def grammar(self, name: str) -> base.GrammarModel:
         if name not in self._grammars:
-            frame = base.Compile(text=corpus.grammar_text(name), content_type="application/x-jsgf", lm=name)
-            compiled = compile_grammar(frame, self._registry)
-            self._grammars[name] = base.GrammarModel(compiled=compiled.compiled, digest=compiled.digest, lm=name)
+            self.add(name, corpus.grammar_text(name))
         return self._grammars[name]
 
     def recognize(self, path: Path, *models: base.LanguageModel) -> Alternative | None:
-        pcm, _ = corpus.read_audio(path)
+        pcm = corpus.read_audio(path)
         competition = Competition(base.Open(models=models, settings=base.DecoderSettings()), self._engines)
         started_s = time.process_time()
         competition.start_segment(0.0)

@@ -150,7 +150,7 @@ class CompiledGrammar(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 @contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """Keep the garbage collector out: compiling makes many small objects and no cycles, a third of the time was its."""
     enabled = gc.isenabled()
     gc.disable()
@@ -161,7 +161,7 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-@_no_collection()
+@no_collection()
 def compile_grammar(
     text: bytes,
     *,
@@ -204,7 +204,7 @@ def compile_grammar(
     )
 
 
-@_no_collection()
+@no_collection()
 def compile_model(
     grammar: Grammar,
     *,
@@ -234,6 +234,7 @@ def compile_model(
         words += [""] * len(FILLER_PHONES)
         pronunciations += [[phone] for phone in FILLER_PHONES]
     graph = _graph(usable, program, fillers, limits, deadline_s)
+    graph.sort(_ranks(pronunciations))
     return CompiledGrammar(
         format=FORMAT,
         language=language,
@@ -248,6 +249,14 @@ def compile_model(
         headers=[[tag.text for tag in document.header_tags] for document in program.grammars],
         warnings=warnings,
     )
+
+
+def _ranks(pronunciations: list[list[str]]) -> list[int]:
+    """Return the place of each word in the order of sounds, in which a decoder loads them fastest."""
+    ranks = [0] * len(pronunciations)
+    for rank, word in enumerate(sorted(range(len(ranks)), key=pronunciations.__getitem__)):
+        ranks[word] = rank
+    return ranks
 
 
 def _check_scripts(builder: NetworkBuilder, program: Program) -> None:

@@ -15,6 +15,7 @@ search to keep alive and to be wrong about.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -58,6 +59,16 @@ class Graph(msgspec.Struct):
         self.targets.append(target)
         self.words.append(word)
         self.weights.append(weight)
+
+    def sort(self, ranks: Sequence[int]) -> None:
+        """Order the arcs by where they begin, then by the rank of their word; empty ones come last."""
+        last = len(ranks)
+        keys = [ranks[word] if word >= 0 else last for word in self.words]
+        order = sorted(range(len(keys)), key=lambda arc: (self.sources[arc], keys[arc]))
+        self.sources = [self.sources[arc] for arc in order]
+        self.targets = [self.targets[arc] for arc in order]
+        self.words = [self.words[arc] for arc in order]
+        self.weights = [self.weights[arc] for arc in order]
 
 
 def build_graph(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -70,6 +70,16 @@ class Grammar(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def parallel_words(self, source: int, target: int) -> set[int]:
         """Return the words that lead from one state to another."""
         return {word for there, word in self._arcs_from.get(source, ()) if there == target and word >= 0}
+
+    def with_pronunciations(self, further: Mapping[str, Sequence[str]]) -> Grammar:
+        """Return the same with further pronunciations, by word in small letters."""
+        if not further:
+            return self
+        spoken = [
+            tuple(dict.fromkeys((*known, *further.get(word.lower(), ()))))
+            for word, known in zip(self.words, self.pronunciations, strict=True)
+        ]
+        return msgspec.structs.replace(self, pronunciations=spoken)
 
     def member(self, sentence: Sequence[int]) -> int:
         """Return the grammar that a sentence of `words` belongs to; of those that cover it the one named first."""

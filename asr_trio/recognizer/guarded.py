@@ -105,7 +105,6 @@ class GuardedDecoder:
         self._state = _State.IDLE
         self._clean = False
         self._search = ""
-        self._words: set[str] = set()
 
     def _require(self, *allowed: _State) -> None:
         if self._state not in allowed:
@@ -113,22 +112,29 @@ class GuardedDecoder:
 
     # --- searches ------------------------------------------------------------------------------------------------
 
-    def add_word(self, word: str, phones: str) -> None:
-        """Add a pronunciation (phones separated by blanks) to the dictionary; known words stay as they are.
+    def add_words(self, words: Iterable[tuple[str, str]]) -> None:
+        """Add words and their phones (separated by blanks) to the dictionary; no word may come twice.
 
         Raises:
             AcousticModelError: the acoustic model has no such phone.
         """
         self._require(_State.IDLE, _State.ENDED)
-        if word in self._words:
-            return
-        if not word or not phones.strip():
-            raise AcousticModelError(f"the word {word!r} has no pronunciation")
-        try:
-            self._decoder.add_word(word, phones, False)
-        except RuntimeError as error:
-            raise AcousticModelError(f"the acoustic model cannot say {word!r}: {phones}") from error
-        self._words.add(word)
+        for word, phones in words:
+            try:
+                self._decoder.add_word(word, phones, False)
+            except RuntimeError as error:
+                raise AcousticModelError(f"the acoustic model has no such phones: {phones}") from error
+
+    def sayable(self, pronunciations: Iterable[str]) -> tuple[str, ...]:
+        """Return those whose phones the acoustic model has."""
+        self._require(_State.IDLE, _State.ENDED)
+        found = []
+        for phones in pronunciations:
+            with contextlib.suppress(RuntimeError):
+                if not self._decoder.lookup_word(f"+{phones}"):
+                    self._decoder.add_word(f"+{phones}", phones, False)
+                found.append(phones)
+        return tuple(found)
 
     def add_hints(self, hints: Iterable[HintWord]) -> None:
         """Make words of the language model likelier, or new ones possible; for as long as the decoder lives.

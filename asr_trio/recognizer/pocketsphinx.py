@@ -9,7 +9,6 @@ grammar costs a switch of 10 us.
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
@@ -17,7 +16,6 @@ import msgspec
 
 from asr_trio.config import ModelSettings
 from asr_trio.errors import AcousticModelError
-from asr_trio.grammar.fsg import fsg_text
 from asr_trio.protocol.hints import parse_hints
 from asr_trio.protocol.results import Alternative, Word
 from asr_trio.recognizer.acoustic import AcousticModel, SegmentScores
@@ -26,13 +24,11 @@ from asr_trio.recognizer.bands import model_bands
 from asr_trio.recognizer.base import DecoderSettings, GrammarModel, LanguageModel, Recognition
 from asr_trio.recognizer.confidence import Evidence, SpokenWord, trained_model
 from asr_trio.recognizer.features import Bands, Channel, FrontEnd, SegmentFeatures, read_parameters
-from asr_trio.recognizer.grammars import Grammar, lexicon, load_grammars
+from asr_trio.recognizer.grammars import lexicon
+from asr_trio.recognizer.graphs import GraphDecoder, LoadedGrammar
 from asr_trio.recognizer.guarded import FRAMES_PER_SECOND, GuardedDecoder, Segment, is_filler, plain_word
-from asr_trio.recognizer.hints import hint_words
+from asr_trio.recognizer.hints import HintWord, hint_words
 from asr_trio.recognizer.models import ModelFiles, model_files
-
-GRAMMARS_LOADED_MAX: Final = 32
-"""A ten-word grammar keeps 0.26 MiB, a 1 000-word one 5: beyond this the oldest is unloaded."""
 
 NBEST_DEPTH: Final = 200
 """Entries of the lattice looked through for distinct sentences; 100 cost 0.7 ms."""
@@ -50,7 +46,8 @@ development recordings; docs/recognition.md has the trade-off.
 
 # A search for grammars. bestpath would build a lattice at the end (seconds on loops) and improves nothing; a word
 # insertion penalty of 0.01 is the best of the sweep over loops of digits, letters and words.
-GRAMMAR_OPTIONS: Final[dict[str, Any]] = {"bestpath": False, "wip": 0.01}
+# Variants of pronunciation are words of their own in our graphs: looking for more only takes time.
+GRAMMAR_OPTIONS: Final[dict[str, Any]] = {"bestpath": False, "wip": 0.01, "fsgusealtpron": False}
 
 PROFILES: Final[dict[str, dict[str, Any]]] = {
     "fast": {"fwdflat": False, "maxhmmpf": 2000, "topn": 2, "ds": 2},
@@ -86,7 +83,8 @@ class PocketSphinxEngine:
         )
         self._files = files
         self._settings = settings
-        self._grammars = self._grammar_decoder()
+        options = {"dict": None, "lm": None, **GRAMMAR_OPTIONS}
+        self._grammars = GraphDecoder(_decoder(files, settings, parameters.ncep, options))
         self._free: GuardedDecoder | None = None
         if files.lm is not None:
             options = {"dict": files.dictionary, "lm": files.lm, **PROFILES[settings.profile]}
@@ -96,21 +94,25 @@ class PocketSphinxEngine:
         """Get ready to decode segments with one model of free speech, or with grammars in one graph."""
         grammars = tuple(model for model in models if isinstance(model, GrammarModel))
         if grammars:
-            return self._grammars.open(grammars, settings, channel_state)
+            hints = self._hints(settings.hints, pronounced=True)
+            further = {hint.text: self._grammars.decoder.sayable(hint.pronunciations) for hint in hints}
+            loaded = self._grammars.activate(grammars, further)
+            lms = tuple(model.lm for model in grammars)
+            return _GrammarRecognition(loaded, lms, self._grammars.decoder, self._acoustics, settings, channel_state)
         (model,) = models
         if self._free is None:
             raise AcousticModelError(f"model {self._name!r} has no language model: it reads grammars only")
         if settings.hints:
-            words = lexicon(self._name, self._settings)
-            self._free.add_hints(
-                hint_words(parse_hints(settings.hints), lambda word: words.pronunciations(word) or words.generate(word))
-            )
+            self._free.add_hints(self._hints(settings.hints, pronounced=False))
         return _FreeRecognition(self._free, self._acoustics, model.lm, settings, channel_state)
 
-    def _grammar_decoder(self) -> _GrammarDecoder:
-        options = {"dict": None, "lm": None, **GRAMMAR_OPTIONS}
-        decoder = _decoder(self._files, self._settings, self._acoustics.front_end.parameters.ncep, options)
-        return _GrammarDecoder(decoder, self._acoustics)
+    def _hints(self, text: str, *, pronounced: bool) -> tuple[HintWord, ...]:
+        """Return the hints that can be said; only those that bring pronunciations along, where `pronounced`."""
+        if not text:
+            return ()
+        words = lexicon(self._name, self._settings)
+        hints = (hint for hint in parse_hints(text) if hint.pronunciation or not pronounced)
+        return hint_words(hints, lambda word: words.pronunciations(word) or words.generate(word))
 
 
 def _readable_mixtures(acoustic: str) -> AcousticModel | None:
@@ -253,8 +255,8 @@ class _FreeRecognition(_PocketSphinxRecognition):
 class _GrammarRecognition(_PocketSphinxRecognition):
     """Speech within grammars."""
 
-    def __init__(self, owner: _GrammarDecoder, loaded: _LoadedGrammar, lms: tuple[str, ...], *args: Any) -> None:
-        super().__init__(owner.decoder, owner.acoustics, *args)
+    def __init__(self, loaded: LoadedGrammar, lms: tuple[str, ...], *args: Any) -> None:
+        super().__init__(*args)
         self._loaded = loaded
         self._lms = lms
 
@@ -311,61 +313,3 @@ class _GrammarRecognition(_PocketSphinxRecognition):
 def rejection_score(n_words: int) -> float:
     """Return the score, 0-100, below which a sentence of a grammar with so many words is no result."""
     return 100 * math.pow(REJECTION_PROBABILITY, 1 + REJECTION_WORD_SHARE * (n_words - 1))
-
-
-class _LoadedGrammar(msgspec.Struct, frozen=True):
-    """A grammar inside a decoder, and what the decoder's words are in it."""
-
-    grammar: Grammar
-    variants: dict[str, tuple[int, str]]
-
-    def index(self, decoder_word: str) -> int:
-        return self.variants[decoder_word][0]
-
-    def text(self, decoder_word: str) -> str:
-        return self.grammar.words[self.index(decoder_word)]
-
-    def phones(self, decoder_word: str) -> tuple[str, ...]:
-        return tuple(self.variants[decoder_word][1].split())
-
-
-class _GrammarDecoder:
-    """One decoder with the grammars that were lately used."""
-
-    def __init__(self, decoder: GuardedDecoder, acoustics: _Acoustics) -> None:
-        self.decoder = decoder
-        self.acoustics = acoustics
-        self._loaded: OrderedDict[str, _LoadedGrammar] = OrderedDict()
-        self._decoder_words: dict[tuple[str, str], str] = {}
-
-    def open(self, models: tuple[GrammarModel, ...], settings: DecoderSettings, channel_state: bytes) -> Recognition:
-        """Activate the graph of these grammars, which is loaded where it is not yet."""
-        name = "+".join(model.digest for model in models)
-        loaded = self._loaded.get(name) or self._load(name, load_grammars(models))
-        self._loaded.move_to_end(name)
-        self.decoder.activate(name)
-        while len(self._loaded) > GRAMMARS_LOADED_MAX:
-            oldest, _ = self._loaded.popitem(last=False)
-            self.decoder.remove(oldest)
-        return _GrammarRecognition(self, loaded, tuple(model.lm for model in models), settings, channel_state)
-
-    def _load(self, name: str, grammar: Grammar) -> _LoadedGrammar:
-        """Bring a grammar into the decoder.
-
-        The same word may sound differently in two grammars, so the decoder knows words by numbers of our own.
-        """
-        variants: dict[str, tuple[int, str]] = {}
-        names: list[list[str]] = []
-        for index, (text, pronunciations) in enumerate(zip(grammar.words, grammar.pronunciations, strict=True)):
-            names.append([])
-            for phones in pronunciations:
-                key = (f"{text}/{index}", phones)
-                word = self._decoder_words.get(key)
-                if word is None:
-                    word = self._decoder_words[key] = f"w{len(self._decoder_words)}"
-                    self.decoder.add_word(word, phones)
-                variants[word] = (index, phones)
-                names[-1].append(word)
-        self.decoder.add_graph(name, fsg_text(grammar.graph, names))
-        loaded = self._loaded[name] = _LoadedGrammar(grammar, variants)
-        return loaded

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
-from asr_trio.grammar.fsg import fsg_text
+from asr_trio.grammar.fsg import WordNames, fsg_text
 
 
 def test_text(compile_text):
@@ -27,6 +29,20 @@ def test_wide_bundles_are_split(compile_text):
     assert lines[1] == "N 5"
     assert sum(line.startswith("T 0 ") for line in lines) == 1000
     assert sorted(line for line in lines if line.endswith(f" {compiled.final} 1")) == ["T 2 1 1", "T 3 1 1", "T 4 1 1"]
+
+
+def test_names_are_never_the_same_and_come_chain_by_chain():
+    def chain(name: str) -> int:
+        shifts = (0, 5, 10, 15, 20, 1)
+        return sum(ord(letter) << shift for letter, shift in zip(name, shifts, strict=False)) % 101
+
+    names = WordNames()
+    few, many, more = names.take(50), names.take(300_000), names.take(1000)
+    assert len({*few, *many, *more}) == 301_050
+    assert len({chain(name) for name in few}) == 50
+    chains = [chain(name) for name in more]
+    assert len(set(chains)) == 100
+    assert sum(one != other for one, other in itertools.pairwise(chains)) == 99
 
 
 @pytest.mark.slow

@@ -173,6 +173,19 @@ def test_beside_free_speech_a_grammar_wins_where_it_explains_the_speech(
     assert len(final.alternatives[0].words) > 3
 
 
+@pytest.mark.shared
+def test_hints_bring_pronunciations_into_grammars(shared: Path) -> None:
+    pcm = an4(shared, "an251-fash-b.flac")
+    odd = grammar(b"#JSGF V1.0; grammar o; public <o> = Uxbridge | no;")
+    engines = OneEngine()  # what is hinted stays in its decoder
+    final, _ = recognize(engines, pcm, odd, hints="uxbridge:2 [Y-EH-S], no [QQ]")
+    assert [found.text for found in final.alternatives] == ["Uxbridge"]
+    final, _ = recognize(engines, pcm, odd, hints="uxbridge [yes]")
+    assert [found.text for found in final.alternatives] == ["Uxbridge"]
+    final, _ = recognize(engines, pcm, odd)
+    assert final.alternatives == ()
+
+
 def test_silence_and_noise_give_nothing(engines: OneEngine) -> None:
     for pcm in (bytes(32000), bytes(range(256)) * 125):
         assert recognize(engines, pcm, grammar(COMMANDS), GENERAL)[0].alternatives == ()

@@ -1,0 +1,103 @@
+"""Grammars inside one decoder: how they get there, and what the decoder's words mean in them.
+
+A decoder word is a sound: graphs share it, and one graph may have several of the same sound. Its name is chosen by
+`asr_trio.grammar.fsg`. PocketSphinx never forgets a word, but a graph can be removed; so the ones lately used stay, and
+the next recognition with the same grammars costs a switch of 10 µs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from asr_trio.grammar.compile import no_collection
+from asr_trio.grammar.fsg import WordNames, fsg_text
+from asr_trio.recognizer.base import GrammarModel
+from asr_trio.recognizer.grammars import Grammar, load_grammars
+from asr_trio.recognizer.guarded import GuardedDecoder
+
+GRAPHS_LOADED_MAX: Final = 32
+"""A ten-word grammar keeps 0.26 MiB, a 1 000-word one 5: beyond this the oldest is unloaded."""
+
+
+class LoadedGrammar(msgspec.Struct, frozen=True):
+    """Grammars in one graph inside a decoder; `spoken` are the decoder's words: (index of the word, phones)."""
+
+    grammar: Grammar
+    spoken: dict[str, tuple[int, str]]
+
+    def index(self, decoder_word: str) -> int:
+        """Return which of the grammar's words it is."""
+        return self.spoken[decoder_word][0]
+
+    def text(self, decoder_word: str) -> str:
+        """Return it as the grammar spells it."""
+        return self.grammar.words[self.index(decoder_word)]
+
+    def phones(self, decoder_word: str) -> tuple[str, ...]:
+        """Return how it was said."""
+        return tuple(self.spoken[decoder_word][1].split())
+
+
+class GraphDecoder:
+    """A decoder with the grammars that were lately used."""
+
+    def __init__(self, decoder: GuardedDecoder) -> None:
+        self.decoder = decoder
+        self._loaded: OrderedDict[str, LoadedGrammar] = OrderedDict()
+        self._names = WordNames()
+        self._words: dict[tuple[str, int], str] = {}
+
+    @no_collection()
+    def activate(self, models: Sequence[GrammarModel], pronunciations: Mapping[str, Sequence[str]]) -> LoadedGrammar:
+        """Decode with these grammars from now on.
+
+        Args:
+            models: the grammars, which compete.
+            pronunciations: further ones by word in small letters, which hold for these grammars.
+
+        Raises:
+            GrammarError: one was compiled by another version of this program.
+            AcousticModelError: the acoustic model lacks a phone.
+        """
+        name = "+".join(model.digest for model in models) + "".join(
+            f" {word}={pronunciations[word]}" for word in pronunciations
+        )
+        loaded = self._loaded.get(name)
+        if loaded is None:
+            grammar = load_grammars(models)
+            loaded = self._loaded[name] = self._load(name, grammar.with_pronunciations(pronunciations))
+        self._loaded.move_to_end(name)
+        self.decoder.activate(name)
+        while len(self._loaded) > GRAPHS_LOADED_MAX:
+            oldest, _ = self._loaded.popitem(last=False)
+            self.decoder.remove(oldest)
+        return loaded
+
+    def _load(self, name: str, grammar: Grammar) -> LoadedGrammar:
+        # Arcs are sorted by sound, and so should be the decoder's words.
+        used = dict.fromkeys(word for word in grammar.graph.words if word >= 0)
+        variants = [(word, phones) for word in used for phones in grammar.pronunciations[word]]
+        decoder_words = self._decoder_words([phones for _, phones in variants])
+        spoken = dict(zip(decoder_words, variants, strict=True))
+        names: list[list[str]] = [[] for _ in grammar.words]
+        for decoder_word, (word, _) in spoken.items():
+            names[word].append(decoder_word)
+        self.decoder.add_graph(name, fsg_text(grammar.graph, names))
+        return LoadedGrammar(grammar, spoken)
+
+    def _decoder_words(self, sounds: list[str]) -> list[str]:
+        """Return a word of the decoder for each sound, all different."""
+        times: Counter[str] = Counter()
+        wanted = []
+        for phones in sounds:
+            wanted.append((phones, times[phones]))
+            times[phones] += 1
+        fresh = [key for key in wanted if key not in self._words]
+        names = self._names.take(len(fresh))
+        self.decoder.add_words(zip(names, (phones for phones, _ in fresh), strict=True))
+        self._words.update(zip(fresh, names, strict=True))
+        return [self._words[key] for key in wanted]
