@@ -75,8 +75,8 @@ class LimitSettings(Section):
     """Audio waiting to be decoded in one recognition; past it the socket is not read until there is room."""
     audio_total_s: PositiveFloat = 4 * 3600.0
     """Audio of one recognition in all."""
-    speech_segment_s: PositiveFloat = 60.0
-    """Speech of one segment; a decoder grows 0.5 MiB a second."""
+    speech_segment_s: PositiveFloat = 120.0
+    """One segment; a decoder grows 0.5 MiB a second. Longer speech is MAX_SPEECH, or cut before in continuous mode."""
     grammar_bytes: PositiveInt = 1024 * 1024
     grammars_per_session: PositiveInt = 64
     command_timeout_s: PositiveFloat = 9.0

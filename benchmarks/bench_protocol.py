@@ -98,7 +98,7 @@ class Loop:
             if packet == 20:
                 self.tell(SpeechStarted(recognition=number, start_s=0.1, decided_s=0.4))
         self.take(LAST_AUDIO)
-        self.tell(SpeechEnded(recognition=number, end_s=2.0, audio_ended=True))
+        self.tell(SpeechEnded(recognition=number, end_s=2.0, decided_s=2.0, audio_ended=True))
         self.tell(SegmentDecoded(recognition=number, start_s=0.1, end_s=2.0, alternatives=(SENTENCE,)))
         return PACKETS + 2
 

@@ -177,8 +177,14 @@ STATUSES = {
         "No speech in time",
         TIMER + "test_no_input_time_runs_from_the_start_of_the_recognition",
     ),
-    ResultStatus.MAX_SPEECH: ("Never sent: long speech is recognised, or runs into RECOGNITION_TIMEOUT", ""),
-    ResultStatus.EARLY_SPEECH: ("Never sent: speech at the very start is recognised, as clients expect", ""),
+    ResultStatus.MAX_SPEECH: (
+        "A segment longer than `limits.speech_segment_s` (120 s), where continuous mode does not cut it",
+        RECOGNITION + "test_a_segment_longer_than_one_may_be_ends_in_max_speech",
+    ),
+    ResultStatus.EARLY_SPEECH: (
+        "Never sent: no parameter asks for silence first, and the SDKs' tests want such recordings recognised",
+        RECOGNITION + "test_speech_at_the_very_start_is_recognised",
+    ),
     ResultStatus.RECOGNITION_TIMEOUT: (
         "No result in time from the start of speech",
         TIMER + "test_recognition_time_runs_from_the_start_of_speech_to_the_result",

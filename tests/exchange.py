@@ -68,7 +68,7 @@ def exchange() -> str:
     )
     say("SEND_AUDIO\nLastPacket: false\nContent-Type: audio/raw\nContent-Length: 3200", "(3200 bytes of audio)")
     happen(SpeechStarted(recognition=0, start_s=0.32, decided_s=0.6))
-    happen(SpeechEnded(recognition=0, end_s=1.2, audio_ended=False))
+    happen(SpeechEnded(recognition=0, end_s=1.2, decided_s=1.8, audio_ended=False))
     happen(SegmentDecoded(recognition=0, start_s=0.32, end_s=1.2, alternatives=(HEARD,)))
     say("RELEASE_SESSION")
     return "\n\n".join(told)

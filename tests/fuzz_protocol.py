@@ -119,7 +119,9 @@ def run_one(data: bytes) -> None:
             )
             return (
                 events.SpeechStarted(recognition=number, start_s=position_s, decided_s=position_s),
-                events.SpeechEnded(recognition=number, end_s=position_s, audio_ended=bool(position_s)),
+                events.SpeechEnded(
+                    recognition=number, end_s=position_s, decided_s=2 * position_s, audio_ended=bool(position_s)
+                ),
                 events.AudioProcessed(recognition=number, position_s=position_s),
                 events.AudioEnded(recognition=number, position_s=position_s),
                 events.PartialDecoded(recognition=number, start_s=0, end_s=position_s, alternatives=found),

@@ -285,12 +285,14 @@ class Recognition:
                     self.span.add_event("start of speech", {"position_s": start_s})
                     self._deliver(SpeechStarted(recognition=self.number, start_s=start_s, decided_s=decided_s))
                     await worker.start_segment(start_s)
-                case SpeechEnd(end_s=end_s, reason=reason):
+                case SpeechEnd(end_s=end_s, decided_s=decided_s, reason=reason):
                     audio_ended = reason == "audio_ended"
                     self.span.add_event("end of speech", {"position_s": end_s})
                     self._segments.append(_Segment(self._segment_start_s, end_s, trio.current_time()))
                     self._set_patience()
-                    self._deliver(SpeechEnded(recognition=self.number, end_s=end_s, audio_ended=audio_ended))
+                    self._deliver(
+                        SpeechEnded(recognition=self.number, end_s=end_s, decided_s=decided_s, audio_ended=audio_ended)
+                    )
                     await self._send_speech(worker)
                     await worker.end_segment(end_s)
                     if audio_ended or not self._parameters.continuous_mode:
@@ -363,6 +365,7 @@ class Recognition:
 
     def _endpointer_settings(self) -> EndpointerSettings:
         wanted = self._parameters
+        longest_ms = round(self._limits.speech_segment_s * 1000)
         return EndpointerSettings(
             enabled=wanted.endpointer_enabled,
             head_margin_ms=wanted.head_margin_ms,
@@ -372,8 +375,8 @@ class Recognition:
             level_threshold=wanted.level_threshold,
             auto_level_len_ms=wanted.auto_level_len_ms,
             use_tone_detectors=wanted.use_tone_detectors,
-            max_segment_duration_ms=wanted.max_segment_duration_ms,
-            segment_overlap_ms=wanted.segment_overlap_ms,
+            max_segment_duration_ms=min(longest_ms, wanted.max_segment_duration_ms) if wanted.continuous_mode else 0,
+            segment_overlap_ms=wanted.segment_overlap_ms if wanted.continuous_mode else 0,
             continuous=wanted.continuous_mode,
         )
 

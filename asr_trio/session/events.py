@@ -151,13 +151,14 @@ class SpeechStarted(_Value, frozen=True, kw_only=True):
 
 
 class SpeechEnded(_Value, frozen=True, kw_only=True):
-    """The segment ends at `end_s` (tail margin included); its SegmentDecoded follows.
+    """The segment ends at `end_s` (tail margin included); the decision fell at `decided_s`. Its SegmentDecoded follows.
 
     `audio_ended` is True where the end of the audio and not silence ended it: no later segment can follow.
     """
 
     recognition: int
     end_s: float
+    decided_s: float
     audio_ended: bool
 
 

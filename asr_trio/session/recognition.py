@@ -56,6 +56,7 @@ class Recognition:
         accept: the request's ``Accept`` header.
         handle: the session's handle.
         timers: the session's timers; NO_INPUT and RECOGNITION belong to the recognition.
+        max_speech_s: how long a segment may be, where the endpointer does not cut it.
         language: tag of the language that it recognises.
         now_s: the time of its beginning.
     """
@@ -68,6 +69,7 @@ class Recognition:
         accept: str | None,
         handle: int,
         timers: Timers,
+        max_speech_s: float,
         language: str,
         now_s: float,
     ) -> None:
@@ -76,6 +78,8 @@ class Recognition:
         self._accept = accept
         self._handle = handle
         self._timers = timers
+        cut = parameters.continuous_mode and parameters.endpointer_enabled
+        self._max_speech_s = math.inf if cut else max_speech_s
         self._language = language
         self._phase = Phase.WAITING
         self._audio_complete = False
@@ -194,6 +198,8 @@ class Recognition:
         return [StartOfSpeech(handle=self._handle)]
 
     def _speech_ended(self, event: SpeechEnded, now_s: float) -> list[ServerMessage]:
+        if self._speech_overran_at(event.decided_s):
+            return self._speech_overran()
         final = event.audio_ended or not self._parameters.continuous_mode
         if not self._move(Trigger.SPEECH_ENDED if final else Trigger.SEGMENT_ENDED):
             return []
@@ -213,6 +219,8 @@ class Recognition:
         self._position_s = max(self._position_s, position_s)
         if self._phase is Phase.WAITING and self._no_input_runs_out_at(position_s, inclusive=True):
             return self._no_input_on_audio()
+        if self._speech_overran_at(position_s):
+            return self._speech_overran()
         return []
 
     def _audio_ended(self, position_s: float) -> list[ServerMessage]:
@@ -223,6 +231,15 @@ class Recognition:
         self._timers.cancel(Timer.NO_INPUT)
         self._closing_status = ResultStatus.NO_SPEECH if self._parameters.endpointer_enabled else ResultStatus.NO_MATCH
         return self._close_if_decoded()
+
+    def _speech_overran_at(self, position_s: float) -> bool:
+        """Tell whether the running segment, still open there, has become too long."""
+        return self._phase is Phase.SPEAKING and position_s > self._undecoded[-1] + self._max_speech_s
+
+    def _speech_overran(self) -> list[ServerMessage]:
+        # It did so there, wherever the packet ends that showed it.
+        self._position_s = self._undecoded[-1] + self._max_speech_s
+        return self.end(Trigger.SPEECH_OVERRAN, ResultStatus.MAX_SPEECH)
 
     def _no_input_on_audio(self) -> list[ServerMessage]:
         # The time ran out there, wherever the packet ends that showed it.

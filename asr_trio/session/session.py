@@ -340,6 +340,7 @@ class Session:
             accept=opening.message.accept,
             handle=self._handle,
             timers=self._timers,
+            max_speech_s=self._limits.speech_segment_s,
             language=event.language,
             now_s=now_s,
         )

@@ -174,6 +174,8 @@ class Trigger(Enum):
     """Outside speech."""
     NO_INPUT_EXPIRED = auto()
     RECOGNITION_EXPIRED = auto()
+    SPEECH_OVERRAN = auto()
+    """A segment has become longer than one may be."""
     FAILED = auto()
 
 
@@ -192,6 +194,7 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[Trigger, Phase]]] = {
         Trigger.PARTIAL_DECODED: Phase.SPEAKING,
         Trigger.SEGMENT_DECODED: Phase.SPEAKING,
         Trigger.RECOGNITION_EXPIRED: Phase.ENDED,
+        Trigger.SPEECH_OVERRAN: Phase.ENDED,
         Trigger.FAILED: Phase.ENDED,
     },
     Phase.DECODING: {

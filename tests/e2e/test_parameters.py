@@ -93,6 +93,24 @@ async def test_continuous_parameters(sentence):
 
 
 @pytest.mark.shared
+async def test_long_speech_is_cut_in_continuous_mode_only(padded, sentence):
+    async with running() as server, server.connect() as session:
+        usual = await final(session, padded)
+        whole = await final(session, padded, endpointer__maxSegmentDuration=1500)
+        assert (whole.start_time, whole.end_time) == (usual.start_time, usual.end_time)
+    half_s = len(sentence) / 16_000 / 2
+    async with running(limits={"speech_segment_s": half_s}) as server, server.connect() as session:
+        events = await events_of(session.recognize(padded, lm=SLM))
+        assert [type(event) for event in events] == [SpeechStarted, FinalResult]
+        (long,) = results(events)
+        assert (long.result_status, long.alternatives) == (ResultStatus.MAX_SPEECH, ())
+        assert long.end_time == pytest.approx(long.start_time + half_s, abs=0.01)
+        dictated = session.recognize(padded, lm=SLM, parameters={"decoder.continuousMode": True})
+        cut = results(await events_of(dictated))
+        assert [item.result_status.value for item in cut[:2]] == ["RECOGNIZED"] * 2
+
+
+@pytest.mark.shared
 async def test_timer_parameters(padded):
     async with running() as server, server.connect() as session:
         early = await final(session, padded, noInputTimeout__value=500)

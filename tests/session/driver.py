@@ -13,6 +13,7 @@ from asr_trio.protocol.messages import (
 )
 from asr_trio.protocol.results import Alternative, Word, decode_result
 from asr_trio.session.events import (
+    AudioProcessed,
     Close,
     OpenRecognition,
     PushAudio,
@@ -82,8 +83,13 @@ class Driver:
         decided_s = start_s + 0.3 if decided_s is None else decided_s
         return self.handle(SpeechStarted(recognition=self.number, start_s=start_s, decided_s=decided_s))
 
-    def silence(self, end_s=2.0, *, audio_ended=False):
-        return self.handle(SpeechEnded(recognition=self.number, end_s=end_s, audio_ended=audio_ended))
+    def silence(self, end_s=2.0, *, audio_ended=False, decided_s=None):
+        decided_s = end_s + 0.6 if decided_s is None else decided_s
+        event = SpeechEnded(recognition=self.number, end_s=end_s, decided_s=decided_s, audio_ended=audio_ended)
+        return self.handle(event)
+
+    def processed(self, position_s):
+        return self.handle(AudioProcessed(recognition=self.number, position_s=position_s))
 
     def decoded(self, *alternatives, start_s=1.0, end_s=2.0):
         return self.handle(

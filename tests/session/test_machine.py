@@ -206,7 +206,9 @@ class SessionMachine(RuleBasedStateMachine):
         hypotheses = data.draw(HYPOTHESES)
         event = {
             "start": lambda: SpeechStarted(recognition=number, start_s=start_s, decided_s=start_s + 0.3),
-            "end": lambda: SpeechEnded(recognition=number, end_s=start_s, audio_ended=data.draw(st.booleans())),
+            "end": lambda: SpeechEnded(
+                recognition=number, end_s=start_s, decided_s=start_s, audio_ended=data.draw(st.booleans())
+            ),
             "processed": lambda: AudioProcessed(recognition=number, position_s=start_s),
             "ended": lambda: AudioEnded(recognition=number, position_s=start_s),
             "partial": lambda: PartialDecoded(

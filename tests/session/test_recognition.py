@@ -103,6 +103,49 @@ def test_max_sentences_gives_exactly_so_many_where_they_exist(idle, wanted, give
     assert [item.text for item in document.alternatives] == ["a", "b", "c"][:given]
 
 
+@pytest.mark.parametrize("parameters", [{}, {"endpointer__headMargin": 250}])
+def test_speech_at_the_very_start_is_recognised(idle, parameters):
+    """EARLY_SPEECH is never sent."""
+    idle.start(**parameters)
+    idle.speech(start_s=0.0, decided_s=0.1)
+    idle.silence()
+    assert result(idle.decoded(alternative("yes"), start_s=0.0)).result_status is ResultStatus.RECOGNIZED
+
+
+@pytest.mark.parametrize("parameters", [{}, {"endpointer__enabled": "false", "decoder__continuousMode": "true"}])
+def test_a_segment_longer_than_one_may_be_ends_in_max_speech(parameters):
+    idle = Driver(limits={"speech_segment_s": 40.0}).go_to(State.IDLE)
+    idle.start(**parameters)
+    idle.speech(start_s=1.0)
+    assert idle.processed(41.0) == []
+    effects = idle.processed(41.4)
+    document = result(effects)
+    assert (document.result_status, document.alternatives) == (ResultStatus.MAX_SPEECH, ())
+    assert (document.start_time, document.end_time) == (1.0, 41.0)
+    assert stops(effects) == [idle.number]
+    assert idle.session.state is State.IDLE
+
+
+def test_max_speech_does_not_depend_on_packets():
+    """One packet that holds the end of the speech too gives what many small ones give."""
+    idle = Driver(limits={"speech_segment_s": 40.0}).go_to(State.IDLE)
+    idle.start()
+    idle.speech(start_s=1.0)
+    document = result(idle.silence(end_s=40.7, decided_s=41.3))
+    assert (document.result_status, document.end_time) == (ResultStatus.MAX_SPEECH, 41.0)
+    idle.start()
+    idle.speech(start_s=1.0)
+    assert results(idle.silence(end_s=40.4, decided_s=41.0)) == []
+
+
+def test_continuous_mode_knows_no_max_speech():
+    """The endpointer cuts there, before a segment is too long."""
+    idle = Driver(limits={"speech_segment_s": 40.0}).go_to(State.IDLE)
+    idle.start(decoder__continuousMode="true")
+    idle.speech(start_s=1.0)
+    assert idle.processed(60.0) == []
+
+
 @pytest.mark.parametrize(
     ("details", "with_words"), [("0", 0), ("1", 1), ("2", 3), ("NONE", 0), ("first", 1), ("All", 3), ("None", 1)]
 )

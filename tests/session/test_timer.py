@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asr_trio.protocol.messages import Result, ResultStatus, SessionStatus, SetParameters, StartInputTimers
-from asr_trio.session.events import AudioEnded, AudioProcessed
+from asr_trio.session.events import AudioEnded
 from asr_trio.session.session import TIMEOUT_REASON
 from asr_trio.session.states import State
 from asr_trio.session.timers import Timer, Timers
@@ -15,10 +15,6 @@ from tests.session.driver import Driver, alternative, closes, messages, response
 @pytest.fixture
 def idle():
     return Driver(limits={"session_expiry_s": 1000.0}).go_to(State.IDLE)
-
-
-def heard(driver, position_s):
-    return driver.handle(AudioProcessed(recognition=driver.number, position_s=position_s))
 
 
 # --- no input
@@ -70,7 +66,7 @@ def test_start_input_timers_again_does_not_restart_them(idle):
 
 def test_default_no_input_time_is_not_audio_time(idle):
     idle.start()
-    assert heard(idle, 60.0) == []
+    assert idle.processed(60.0) == []
     idle.audio(b"", last=True)
     effects = idle.handle(AudioEnded(recognition=idle.number, position_s=60.0))
     assert result(effects).result_status is ResultStatus.NO_SPEECH
@@ -83,8 +79,8 @@ def test_explicit_no_input_time_runs_out_on_audio_that_arrives_faster_than_real_
         idle.start()
     else:
         idle.start(noInputTimeout__value=200)
-    assert heard(idle, 0.199) == []
-    document = result(heard(idle, 0.512))
+    assert idle.processed(0.199) == []
+    document = result(idle.processed(0.512))
     assert (document.result_status, document.start_time) == (ResultStatus.NO_INPUT_TIMEOUT, 0.0)
     assert document.end_time == pytest.approx(0.2)
 
@@ -105,15 +101,15 @@ def test_explicit_no_input_time_at_the_end_of_the_audio(idle):
 
 def test_explicit_no_input_time_counts_from_start_input_timers(idle):
     idle.start(noInputTimeout__value=1000, decoder__startInputTimers="false")
-    assert heard(idle, 5.0) == []
+    assert idle.processed(5.0) == []
     idle.receive(StartInputTimers())
-    assert heard(idle, 5.9) == []
-    assert result(heard(idle, 6.0)).result_status is ResultStatus.NO_INPUT_TIMEOUT
+    assert idle.processed(5.9) == []
+    assert result(idle.processed(6.0)).result_status is ResultStatus.NO_INPUT_TIMEOUT
 
 
 def test_disabled_timer_ignores_an_explicit_time(idle):
     idle.start(noInputTimeout__value=1000, noInputTimeout__enabled="false")
-    assert heard(idle, 5.0) == []
+    assert idle.processed(5.0) == []
 
 
 def test_configured_no_input_time_is_not_explicit():
@@ -121,7 +117,7 @@ def test_configured_no_input_time_is_not_explicit():
 
     driver = Driver(parameters=from_settings({"noInputTimeout.value": "1000"})).go_to(State.IDLE)
     driver.start()
-    assert heard(driver, 5.0) == []
+    assert driver.processed(5.0) == []
     assert result(driver.wait(1.1)).result_status is ResultStatus.NO_INPUT_TIMEOUT
 
 
@@ -150,15 +146,15 @@ def test_explicit_no_input_time_counts_from_the_end_of_a_segment(idle):
     idle.speech(start_s=1.0)
     idle.silence(end_s=3.0)
     idle.decoded(alternative("one"), start_s=1.0, end_s=3.0)
-    assert heard(idle, 4.9) == []
-    assert result(heard(idle, 5.0)).result_status is ResultStatus.NO_INPUT_TIMEOUT
+    assert idle.processed(4.9) == []
+    assert result(idle.processed(5.0)).result_status is ResultStatus.NO_INPUT_TIMEOUT
 
 
 def test_no_input_waits_for_segments_that_are_still_decoded(idle):
     idle.start(decoder__continuousMode="true", noInputTimeout__value=2000)
     idle.speech(start_s=1.0)
     idle.silence(end_s=3.0)
-    assert heard(idle, 5.0) == []
+    assert idle.processed(5.0) == []
     assert idle.session.status is SessionStatus.RECOGNIZING
     documents = results(idle.decoded(alternative("one"), start_s=1.0, end_s=3.0))
     assert [item.result_status for item in documents] == ["RECOGNIZED", "NO_INPUT_TIMEOUT"]
@@ -172,7 +168,7 @@ def test_recognition_time_runs_from_the_start_of_speech_to_the_result(idle):
     idle.wait(9)
     idle.speech(start_s=9.0)
     assert idle.wait(4.9) == []
-    heard(idle, 13.5)
+    idle.processed(13.5)
     effects = idle.wait(0.2)
     document = result(effects)
     assert (document.result_status, document.alternatives) == (ResultStatus.RECOGNITION_TIMEOUT, ())
