@@ -97,7 +97,8 @@ class ModelSettings(Section):
     dictionary: Path | None = None
     lm: Path | None = None
     phone_lm: Path | None = None
-    sample_rate_hz: Literal[8000, 16000] = 16000
+    sample_rate_hz: Literal[8000, 16000] = 8000
+    """Rate of audio that does not say its own, where this is the default model: every SDK takes 8 kHz for granted."""
     cmn_init: str | None = None
     mllr: Path | None = None
     preload: bool = True

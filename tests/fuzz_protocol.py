@@ -23,8 +23,8 @@ from asr_trio.protocol.results import Alternative, Interpretation, decode_result
 from asr_trio.protocol.writer import serialize
 from asr_trio.session import events
 from asr_trio.session.session import Session
+from tests.compat.readers import read_by_all
 from tests.protocol import test_client, test_hints, test_parameters, test_parser
-from tests.protocol.clients import check_all
 from tests.session.test_machine import SessionMachine
 
 METHODS = tuple(Method)
@@ -90,7 +90,7 @@ def run_one(data: bytes) -> None:
                 case events.Send():
                     message = effect.message
                     frame = serialize(message)
-                    check_all(frame)
+                    read_by_all(frame)
                     assert parse_server_message(frame).session_status == message.session_status
                 case events.PrepareLanguageModels() | events.OpenRecognition() | events.Interpret():
                     assert pending is None

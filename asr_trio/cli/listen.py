@@ -48,7 +48,12 @@ def listen(
         async with server(url, user, password) as target, target.connect() as session:
             display.line("speak; Ctrl-C ends")
             results = await show(
-                session, _microphone(device), display, lm=models, parameters=parameters, content_type="audio/raw"
+                session,
+                _microphone(device),
+                display,
+                lm=models,
+                parameters=parameters,
+                content_type=f"audio/raw;rate={SAMPLE_RATE_HZ}",
             )
         return 0 if any(result.alternatives for result in results) else 1
 

@@ -71,7 +71,7 @@ def transcribe(
         parameters=BATCH_PARAMETERS | dict(_pair(item) for item in parameter or []),
         output_format="json" if json else output_format,
         output_dir=output_dir,
-        content_type="audio/raw" if raw else "application/octet-stream",
+        content_type="audio/raw;rate=16000" if raw else "application/octet-stream",
     )
     return trio.run(_transcribe, job, url, user, password, max(1, jobs))
 

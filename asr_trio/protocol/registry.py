@@ -267,7 +267,7 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
         names=("Media-Type",),
         field="media_type",
         kind=Kind.TEXT,
-        effect="Type of the coming audio where SEND_AUDIO names none",
+        effect="Type of the coming audio where SEND_AUDIO names none; its `;rate=` counts in any case",
     ),
     Parameter(
         names=("Verify-Buffer-Utterance", "Ver-Buffer-Utterance"),

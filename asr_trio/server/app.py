@@ -83,11 +83,6 @@ class Server:
         self._drain_wanted = trio.Event()
         self._reloading = trio.Lock()
 
-    @property
-    def connections_open(self) -> int:
-        """Connections at this moment, those before their upgrade included."""
-        return self._gate.open
-
     def drain(self) -> None:
         """Begin to end: see the head of this module. Safe to call again."""
         self._drain_wanted.set()

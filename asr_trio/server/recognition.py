@@ -398,7 +398,7 @@ async def _read(reader: AudioReader, audio: bytes, *, last: bool) -> bytes:
 
 
 def _raw_format(content_type: str | None, default_rate_hz: int) -> AudioFormat:
-    """Return the format of audio without a container: 16-bit at the model's rate, or at ``audio/raw;rate=8000``."""
+    """Return the format of audio without a container: 16 bits at what ``audio/raw;rate=16000`` says, or the default."""
     for parameter in (content_type or "").split(";")[1:]:
         name, _, value = parameter.strip().partition("=")
         if name.lower() == "rate" and value.isascii() and value.isdigit() and 4000 <= int(value) <= 192_000:

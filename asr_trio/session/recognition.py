@@ -133,7 +133,7 @@ class Recognition:
     def push(self, packet: SendAudio) -> PushAudio:
         """Take a packet of audio."""
         if packet.audio and self._content_type is None:
-            self._content_type = packet.content_type or self._parameters.media_type or None
+            self._content_type = _audio_type(packet.content_type, self._parameters.media_type.lower())
         if packet.last_packet:
             # From here the audio decides whether there is speech: no clock needs to.
             self._audio_complete = True
@@ -353,6 +353,18 @@ class Recognition:
             content_type=content_type,
             body=body,
         )
+
+
+def _audio_type(of_packet: str | None, announced: str) -> str | None:
+    """Return the type of the audio: that of its first packet, or else ``Media-Type``.
+
+    The SDKs write their packets' type themselves; what their users can set is ``Media-Type``. So a sampling rate that
+    stands only there counts too.
+    """
+    if not of_packet:
+        return announced or None
+    rates = [part.strip() for part in announced.split(";")[1:] if part.strip().startswith("rate=")]
+    return f"{of_packet};{rates[0]}" if rates and "rate=" not in of_packet else of_packet
 
 
 def interpretation_result(

@@ -31,10 +31,6 @@ class Timers:
         for timer in timers:
             self._deadlines_s.pop(timer, None)
 
-    def is_running(self, timer: Timer) -> bool:
-        """Tell whether the timer has a deadline."""
-        return timer in self._deadlines_s
-
     @property
     def next_deadline_s(self) -> float | None:
         """The earliest deadline, or None."""

@@ -176,7 +176,7 @@ class Python(Model):
             elif method == "CANCEL_RECOGNITION":
                 self.status = "IDLE"
         elif seen.name == "RECOGNITION_RESULT":
-            body = seen.body or {}
+            body = seen.document or {}
             if headers["Result-Status"] == "PROCESSING":
                 self.partials.append(body["alternatives"][0]["text"])
             else:
@@ -245,31 +245,31 @@ class Java(Model):
 
     async def open(self) -> None:
         answer = await self._ask("CREATE_SESSION", {"User-Agent": "model=x;os=y z"})
-        assert (answer.headers["result"], answer.headers["session-status"]) == ("SUCCESS", "IDLE")
+        assert (answer.headers["Result"], answer.headers["Session-Status"]) == ("SUCCESS", "IDLE")
         if self.parameters:
             answer = await self._ask("SET_PARAMETERS", self.parameters)
-            assert answer.headers["result"] == "SUCCESS"
+            assert answer.headers["Result"] == "SUCCESS"
 
     async def on(self, seen: Seen) -> None:
         if seen.name == "RESPONSE":
-            self.status = seen.headers["session-status"]
-            if seen.headers["method"] != "SEND_AUDIO" or seen.headers["result"] == "SUCCESS":
+            self.status = seen.headers["Session-Status"]
+            if seen.headers["Method"] != "SEND_AUDIO" or seen.headers["Result"] == "SUCCESS":
                 self._put.send_nowait(seen)  # WouldBlock: the SDK loses it and takes it for the next answer
         elif seen.name == "RECOGNITION_RESULT":
-            assert seen.body is not None
-            if seen.body["final_result"]:
-                self.results.append(seen.body)
-            elif seen.body["alternatives"]:
-                self.partials.append(seen.body["alternatives"][0]["text"])
-            self.status = seen.headers["session-status"]
+            assert seen.document is not None
+            if seen.document["final_result"]:
+                self.results.append(seen.document)
+            elif seen.document["alternatives"]:
+                self.partials.append(seen.document["alternatives"][0]["text"])
+            self.status = seen.headers["Session-Status"]
         elif seen.name == "END_OF_SPEECH":
-            self.status = seen.headers["session-status"]
+            self.status = seen.headers["Session-Status"]
 
     async def _ask(self, name: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Seen:
         await self.send(name, headers, body)
         with trio.fail_after(COMMAND_TIMEOUT_S):
             answer = await self._queue.receive()
-        assert answer.headers["method"] == name
+        assert answer.headers["Method"] == name
         return answer
 
     async def recognize(self, lm: str | Grammar, audio: bytes, *, wait: bool = True) -> list[dict[str, Any]]:
@@ -277,12 +277,12 @@ class Java(Model):
         if isinstance(lm, Grammar):
             headers = {"Content-ID": lm.alias, "Content-Type": "text/plain"}
             answer = await self._ask("DEFINE_GRAMMAR", headers, lm.text.encode())
-            assert answer.headers["result"] == "SUCCESS"
+            assert answer.headers["Result"] == "SUCCESS"
             uri = f"session:{lm.alias}"
         headers = {"Media-Type": "application/octet-stream", "Content-Type": "text/uri-list"}
         answer = await self._ask("START_RECOGNITION", headers, f"{uri}\n".encode())
-        if answer.headers["session-status"] != "LISTENING":
-            self.error = f"{answer.headers['error-code']} - {answer.headers['message']}"
+        if answer.headers["Session-Status"] != "LISTENING":
+            self.error = f"{answer.headers['Error-Code']} - {answer.headers['Message']}"
             return []
         self._nursery.start_soon(self.stream, audio, lambda: self.status == "LISTENING")
         if wait:
@@ -293,12 +293,12 @@ class Java(Model):
         if self.status == "IDLE":
             return
         answer = await self._ask("CANCEL_RECOGNITION")
-        assert answer.headers["result"] == "SUCCESS"
+        assert answer.headers["Result"] == "SUCCESS"
         self.results = []
 
     async def close(self) -> None:
         answer = await self._ask("RELEASE_SESSION")
-        assert answer.headers["result"] == "SUCCESS"
+        assert answer.headers["Result"] == "SUCCESS"
         await trio.sleep(0.05)  # two threads of the SDK hand over here
         assert not self.server_closed, "its listeners would be told of a connection failure"
         await self.close_socket()
@@ -339,7 +339,7 @@ class Cpp(Model):
                 self.stop_audio = False
                 self._nursery.start_soon(self.stream, self._audio, lambda: not self.stop_audio)
         elif seen.name == "RECOGNITION_RESULT":
-            body = seen.body
+            body = seen.document
             assert body is not None
             self.has_session = self.has_session or headers["Session-Status"] == "IDLE"
             if body.get("final_result", True):
@@ -408,12 +408,12 @@ class Dotnet(Model):
         elif method == "START_RECOGNITION" and headers["Result"] == "SUCCESS":
             self._nursery.start_soon(self.stream, self._audio, lambda: self.is_listening)
         elif seen.name == "RECOGNITION_RESULT":
-            assert seen.body is not None
-            if seen.headers["Session-Status"] == "IDLE" or seen.body["final_result"]:
-                self.results.append(seen.body)
-                self.is_done = seen.body["last_segment"] and seen.body["final_result"]
+            assert seen.document is not None
+            if seen.headers["Session-Status"] == "IDLE" or seen.document["final_result"]:
+                self.results.append(seen.document)
+                self.is_done = seen.document["last_segment"] and seen.document["final_result"]
             else:
-                self.partials.append(seen.body["alternatives"][0]["text"])
+                self.partials.append(seen.document["alternatives"][0]["text"])
 
     def _configuration(self) -> dict[str, str]:
         return {"decoder.continuousMode": "false"} | self.parameters
@@ -478,11 +478,11 @@ class Kotlin(Model):
             self.error = headers["Error-Code"]
             await self.send("RELEASE_SESSION")
         if seen.name == "RECOGNITION_RESULT":
-            assert seen.body is not None
+            assert seen.document is not None
             if headers["Result-Status"] == "PROCESSING":
-                self.partials.append(seen.body["alternatives"][0]["text"])
+                self.partials.append(seen.document["alternatives"][0]["text"])
             elif headers["Result-Status"] == "RECOGNIZED":
-                self.results.append(seen.body)
+                self.results.append(seen.document)
                 if self.parameters.get("decoder.continuousMode") != "true" or self.last_packet:
                     await self.send("RELEASE_SESSION")
 

@@ -1,7 +1,7 @@
-"""How each official SDK reads a message of the server, with everything that makes it choke turned into an assertion.
+"""How each SDK reads a message of the server, hazards included (protocol reference, section 15).
 
-These are models of behaviour, written by us: what a reader returns is what the application behind that SDK sees, and an
-AssertionError is what there ends the connection, loses a header or hides a result.
+Models of behaviour, written by us from its description. What a reader returns is what the application behind that SDK
+sees; a ChokedError is what there ends the connection, loses the message or hides a result.
 """
 
 from __future__ import annotations
@@ -13,165 +13,222 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-RESULT_CODES = {
-    "RECOGNIZED", "NO_MATCH", "NO_INPUT_TIMEOUT", "MAX_SPEECH", "EARLY_SPEECH", "RECOGNITION_TIMEOUT", "NO_SPEECH",
-    "FAILURE",
-}  # fmt: skip
+NAMES = {"RESPONSE", "START_OF_SPEECH", "END_OF_SPEECH", "RECOGNITION_RESULT"}
 STATES = {"IDLE", "LISTENING", "RECOGNIZING"}
+OUTCOMES = {"SUCCESS", "FAILURE", "INVALID_ACTION", "INVALID_MESSAGE"}
+FINAL_CODES = {
+    "RECOGNIZED", "NO_MATCH", "NO_INPUT_TIMEOUT", "MAX_SPEECH", "EARLY_SPEECH", "RECOGNITION_TIMEOUT", "NO_SPEECH",
+    "CANCELED", "FAILURE",
+}  # fmt: skip
+
+
+class ChokedError(Exception):
+    """The SDK would lose this message, a header of it, or the connection."""
 
 
 class Seen(msgspec.Struct):
-    """A message as an SDK understood it."""
+    """A message as an SDK understood it. `document` is the body where that is JSON."""
 
     name: str
     headers: dict[str, str]
-    body: dict[str, Any] | None
+    body: bytes = b""
+    document: dict[str, Any] | None = None
 
 
 Reader: TypeAlias = Callable[[bytes], Seen]
 
 
-def python(data: bytes) -> Seen:
-    """Every line is looked at, body included: ``ASR`` in it starts a message, a second colon loses a header."""
-    text = data.decode()
-    name, headers = "", {}
-    starts = 0
-    for line in text.split("\n"):
-        if "ASR" in line:
-            starts += 1
-            name = line.split()[2]
-        elif line.count(":") == 1:
-            key, value = line.split(":")
-            headers[key.strip()] = value.strip()
-    assert starts == 1, "a line other than the first looks like a start line"
-    assert name in {"RESPONSE", "START_OF_SPEECH", "END_OF_SPEECH", "RECOGNITION_RESULT"}, name
-    assert "Session-Status" in headers or "Result" in headers
-    length = int(headers.get("Content-Length", "0"))
-    return Seen(name, headers, json.loads(data[-length:]) if length else None)
+def need(condition: object, reason: str) -> None:
+    if not condition:
+        raise ChokedError(reason)
 
 
-def java(data: bytes) -> Seen:
-    """Any line end; what the callbacks unbox must be there and of the right kind."""
-    head, _, rest = data.partition(b"\r\n\r\n")
-    first, *lines = head.decode().split("\r\n")
-    assert first.startswith("ASR 2"), first
-    headers = {key.lower(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    seen = Seen(first.split(" ")[2], headers, None)
-    assert headers["session-status"] in STATES
-    int(headers["handle"])
-    if seen.name == "RESPONSE":
-        assert headers["method"]
-        assert headers["result"] in {"SUCCESS", "FAILURE", "INVALID_ACTION", "INVALID_MESSAGE"}
-    if seen.name == "RECOGNITION_RESULT":
-        assert headers["content-type"] == "application/json"
-        length = int(headers["content-length"])
-        seen.body = json.loads(rest[:length])
-        assert isinstance(seen.body["final_result"], bool)
-        if seen.body["final_result"]:
-            _java_result(seen.body)
+def with_document(seen: Seen) -> Seen:
+    if seen.body and not seen.body.startswith(b"<"):
+        seen.document = json.loads(seen.body)
     return seen
 
 
-def _java_result(body: dict[str, Any]) -> None:
-    assert body["result_status"] in RESULT_CODES | {"CANCELED"}
-    assert isinstance(body["last_segment"], bool)
-    for number in (body["start_time"], body["end_time"], body["segment_index"]):
-        assert isinstance(number, int | float)
-    for alternative in body["alternatives"]:
-        assert isinstance(alternative["score"], int)
+def python(data: bytes) -> Seen:
+    """Every line is looked at, body included: ``ASR`` in it starts a message, a second colon loses a header."""
+    name, headers = "", {}
+    for line in data.decode().split("\n"):
+        if "ASR" in line:
+            tokens = line.split()
+            need(len(tokens) >= 3, "the start line is short")
+            need(not name, "a line other than the first looks like a start line")
+            name = tokens[2]
+        elif line.count(":") == 1:
+            key, value = line.split(":")
+            headers[key.strip()] = value.strip()
+    need(name in NAMES, "the name is unknown")
+    need("Session-Status" in headers or "Result" in headers, "there is no status")
+    length = int(headers.get("Content-Length", "0"))
+    seen = with_document(Seen(name, headers, data[-length:] if length else b""))
+    if name == "RECOGNITION_RESULT":
+        need({"Result-Status", "Session-Status"} <= set(headers), "a result without status")
+        if seen.document and headers["Result-Status"] == "PROCESSING":
+            need(seen.document["alternatives"], "a partial result without alternatives")
+    return seen
+
+
+def java(data: bytes) -> Seen:
+    """The reference decoder: any line end; what the callbacks unbox must be there and of the right kind."""
+    headers: dict[str, str] = {}
+    position = data.index(b"\n") + 1
+    start = data[:position].decode().rstrip("\r\n").split(" ")
+    need(len(start) == 3 and start[0] == "ASR" and start[1].startswith("2"), "the start line is none")
+    body = b""
+    while position < len(data):
+        end = data.find(b"\n", position)
+        end = len(data) if end < 0 else end
+        line = data[position:end].decode().rstrip("\r")
+        position = end + 1
+        if not line:
+            body = data[position : position + int(headers.get("Content-Length", "0"))]
+            break
+        key, _, value = line.partition(":")
+        headers["-".join(part.capitalize() for part in key.split("-"))] = value.strip()
+    seen = with_document(Seen(start[2], headers, body))
+    need(0 <= int(headers["Handle"]) < 2**63, "the handle is no long")
+    need(headers.get("Session-Status") in STATES, "there is no status")
+    if seen.name == "RESPONSE":
+        need(headers.get("Method"), "the method is null")
+        need(headers.get("Result") in OUTCOMES, "the result is null")
+    if seen.name == "RECOGNITION_RESULT":
+        need(headers["Content-Type"] in {"application/json", "application/xml"}, "the content type is unknown")
+        if seen.document is not None:
+            _read_java_result(seen.document)
+    return seen
+
+
+def _read_java_result(document: dict[str, Any]) -> None:
+    need(isinstance(document["final_result"], bool) and isinstance(document["last_segment"], bool), "no truth value")
+    need(not document["final_result"] or document["result_status"] in FINAL_CODES, "a status that the enum lacks")
+    for name in ("start_time", "end_time", "segment_index"):
+        need(isinstance(document[name], int | float), f"{name} is null")
+    for alternative in document["alternatives"]:
+        need(isinstance(alternative["score"], int), "the score is no int")
         scores = alternative.get("interpretation_scores", [])
-        assert len(scores) >= len(alternative.get("interpretations", []))
+        need(len(scores) >= len(alternative.get("interpretations", [])), "scores are missing")
         for word in alternative.get("words", []):
-            assert isinstance(word["score"], int)
-            assert word["end_time"] > word["start_time"] >= 0
+            need({"start_time", "end_time"} <= set(word), "a word without times")
+            need(isinstance(word["score"], int), "the score of a word is no int")
 
 
-_CPP_VALUE = re.compile(r"[A-Za-z0-9 \-/.,_()<>:]+")
+_CPP_VALUE = re.compile(r"[A-Za-z0-9 \-/.,_()<>:]*")
 
 
 def cpp(data: bytes) -> Seen:
     """Each line loses its last byte unseen; a character outside the tokenizer's set loses every later header."""
-    name, headers = "", {}
-    for line in data.decode("latin-1").split("\n"):
-        if line == "\r" and "Content-Length" in headers:
-            break
-        if not line.rstrip("\r"):
+    first, *lines = data.split(b"\n")
+    start = first[:-1].decode().split(" ")
+    need(len(start) == 3, "the start line is none")
+    headers: dict[str, str] = {}
+    for raw in lines:
+        line = raw[:-1].decode("utf-8", "replace")
+        if not line:
+            if "Content-Length" in headers:
+                break
             continue
-        assert line.endswith("\r") or "Content-Length" in headers, "the last byte of this line is lost"
-        line = line[:-1]  # noqa: PLW2901 - as the SDK does, whatever the byte is
         key, colon, value = line.partition(":")
-        if not colon:
-            words = line.split(" ")
-            assert words[0] == "ASR"
-            name = words[2]
-            continue
         value = value.lstrip(" ")
-        assert _CPP_VALUE.fullmatch(value), f"every header after {key!r} is lost"
-        assert value != "ASR"
-        assert value == value.rstrip(), "trailing blanks become part of the value"
+        if not colon or value == "ASR" or not _CPP_VALUE.fullmatch(value):
+            break
+        need(value == value.rstrip(), "trailing blanks become part of the value")
         headers.setdefault(key, value)
     length = int(headers.get("Content-Length", "0"))
-    seen = Seen(name, headers, json.loads(data[len(data) - length :]) if length else None)
-    if seen.body is not None:
-        assert seen.body["result_status"] in RESULT_CODES | {"PROCESSING", "CANCELED"}, "an uninitialised code"
-        if not seen.body.get("final_result", headers["Result-Status"] == "RECOGNIZED"):
-            assert seen.body["alternatives"], "a partial result without alternatives is undefined behaviour"
+    seen = with_document(Seen(start[2], headers, data[-length:] if length else b""))
+    if seen.name == "RECOGNITION_RESULT":
+        need(length, "the body is lost")
+        if seen.document is not None:
+            need(seen.document.get("result_status") in FINAL_CODES | {"PROCESSING"}, "the code is not initialised")
+            final = seen.document.get("final_result", headers["Result-Status"] == "RECOGNIZED")
+            need(final or seen.document["alternatives"], "a partial result without alternatives")
     return seen
 
 
-_DOTNET_ORDER = ("Result: ", "Handle: ", "Session-Status: ", "Method: ", "Expires: ", "Message: ", "Error-Code: ")
+_DOTNET_ORDER = ("Result", "Handle", "Session-Status", "Method", "Expires", "Message", "Error-Code")
 
 
 def dotnet(data: bytes) -> Seen:
-    """Lines are searched for ``Name: `` in a fixed order; a result must lie on one line, partials begin with ``[{``."""
+    """Lines are cut at CR and searched for ``Name: ``, body included; a result must lie on one line."""
     lines = [line.strip("\n") for line in data.decode().split("\r")]
-    name = lines[0][lines[0].rindex(" ") + 1 :]
     headers: dict[str, str] = {}
     for line in lines:
         if "ASR 2.3" in line:
             continue
-        for label in _DOTNET_ORDER:
-            if label in line:
-                headers[label[:-2]] = line.replace(label, "")
+        for name in _DOTNET_ORDER:
+            _, found, value = line.partition(f"{name}: ")
+            if found:
+                need(name not in headers, f"{name} is read twice")
+                headers[name] = value
                 break
-    assert "Session-Status" in headers, "the message is dropped with error 4026"
-    assert headers["Session-Status"] in STATES
-    seen = Seen(name, headers, None)
-    if name == "RECOGNITION_RESULT":
-        status = next(line for line in lines if "Result-Status: " in line).replace("Result-Status: ", "")
-        documents = [line for line in lines if "{" in line]
-        assert len(documents) == 1
-        seen.body = json.loads(documents[0])
-        if status == "PROCESSING":
-            assert "[{" in documents[0]
-        else:
-            assert status in RESULT_CODES
-            assert seen.body["alternatives"] is not None
-        for alternative in seen.body["alternatives"]:
-            if alternative.get("interpretations"):
-                assert alternative["interpretation_scores"]
+    need(headers.get("Session-Status") in STATES, "the message is dropped with error 4026")
+    int(headers.get("Expires", "0"))
+    seen = Seen(lines[0].rpartition(" ")[2], headers)
+    if seen.name == "RECOGNITION_RESULT":
+        seen.body = data.split(b"\r\n\r\n", 1)[1]
+        with_document(seen)
+        need(b"\n" not in seen.body, "the document is not on one line")
+        if seen.document is not None:
+            need(seen.document["alternatives"] is not None, "the alternatives are null")
+            need(not seen.document["alternatives"] or b"[{" in seen.body, "no [{ that begins a partial result")
+            for alternative in seen.document["alternatives"]:
+                need(not alternative.get("interpretations") or alternative["interpretation_scores"], "no scores")
     return seen
-
-
-_KOTLIN_NAMES = {
-    "CANCEL_RECOGNITION", "CREATE_SESSION", "START_RECOGNITION", "SEND_AUDIO", "RELEASE_SESSION", "RECOGNITION_RESULT",
-    "RESPONSE", "START_OF_SPEECH", "END_OF_SPEECH", "START_INPUT_TIMERS",
-}  # fmt: skip
 
 
 def kotlin(data: bytes) -> Seen:
     """Exactly version 2.3; head and body divided; the length must be the body's; a second colon cuts a value."""
-    parts = data.decode().split("\r\n\r\n")
-    assert len(parts) >= 2, "an index out of range"
-    first, *lines = parts[0].split("\r\n")
-    protocol, version, name = first.split(" ")
-    assert (protocol, version) == ("ASR", "2.3")
-    assert name in _KOTLIN_NAMES
+    head, body = data.decode().split("\r\n\r\n")[:2]
+    first, *lines = head.split("\r\n")
+    start = first.split(" ")
+    need(start[:2] == ["ASR", "2.3"] and start[2] in NAMES, "the start line is none")
     headers: dict[str, str] = {}
     for line in lines:
         pieces = line.split(":")
-        assert len(pieces) == 2, "the value is cut at its colon"
+        headers[pieces[0].strip()] = pieces[1].strip()
+    need(int(headers.get("Content-Length", "0")) == len(body.encode()), "BodySizeMismatch")
+    return with_document(Seen(start[2], headers, body.encode()))
+
+
+def android(data: bytes) -> Seen:
+    """The mobile SDK of 2018: a blank line, no empty value."""
+    head, blank, body = data.decode().partition("\r\n\r\n")
+    need(blank, "there is no blank line")
+    first, *lines = head.split("\r\n")
+    match = re.fullmatch(r"ASR 2\.\d+ ([A-Z_]+)", first)
+    if match is None:
+        raise ChokedError("the start line is none")
+    headers: dict[str, str] = {}
+    for line in lines:
+        pieces = line.split(":")
+        need(len(pieces) >= 2 and pieces[1].strip(), "an empty value")
         headers[pieces[0]] = pieces[1].strip()
-    body = data[data.index(b"\r\n\r\n") + 4 :]
-    assert len(body) == int(headers.get("Content-Length", "0")), "BodySizeMismatch"
-    return Seen(name, headers, json.loads(body) if body else None)
+    return with_document(Seen(match[1], headers, body.encode()))
+
+
+def ios(data: bytes) -> Seen:
+    """The mobile SDK of 2018: a blank line; a value is what stands behind the last colon."""
+    head, blank, body = data.decode().partition("\r\n\r\n")
+    need(blank, "there is no blank line")
+    first, *lines = head.split("\r\n")
+    headers = {line.partition(":")[0]: line.rpartition(":")[2].strip() for line in lines}
+    return with_document(Seen(first.split(" ")[2], headers, body.encode()))
+
+
+READERS: dict[str, Reader] = {reader.__name__: reader for reader in (python, java, cpp, dotnet, kotlin, android, ios)}
+
+
+def read_by_all(data: bytes) -> dict[str, Seen]:
+    """Read a message as every SDK does; what matters to all of them must be the same."""
+    seen = {name: reader(data) for name, reader in READERS.items()}
+    reference = seen["java"]
+    for name, message in seen.items():
+        assert message.name == reference.name, name
+        for key in ("Method", "Result", "Session-Status", "Error-Code"):
+            assert message.headers.get(key) == reference.headers.get(key), (name, key)
+        if reference.body:
+            assert message.body == reference.body, name
+    return seen

@@ -25,6 +25,10 @@ class Running:
     def pool(self) -> Any:
         return self.server.services.pool
 
+    @property
+    def connections_open(self) -> int:
+        return len(self.server._connections)
+
     def connect(self, **options: Any) -> Any:
         return connect(self.url, **options)
 

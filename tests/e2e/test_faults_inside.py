@@ -68,7 +68,7 @@ async def test_a_worker_lost_in_the_middle_of_speech_fails_its_recognition_and_n
 
         async def recognise():
             audio = held_open(speech.tobytes() * 3)
-            heard.extend(await events_of(session.recognize(audio, lm=SLM, content_type="audio/raw")))
+            heard.extend(await events_of(session.recognize(audio, lm=SLM, content_type="audio/raw;rate=16000")))
             ended.set()
 
         await settled(lambda: len(children(fork_server())) == server.pool.workers_idle)  # nothing but idle workers
@@ -95,7 +95,7 @@ async def test_capacity_is_refused_at_once_and_comes_back(speech):
         server.connect() as first,
         server.connect() as second,
     ):
-        running_one = first.recognize(held_open(speech.tobytes()), lm=SLM, content_type="audio/raw")
+        running_one = first.recognize(held_open(speech.tobytes()), lm=SLM, content_type="audio/raw;rate=16000")
         await anext(running_one)
         with pytest.raises(RequestRefusedError) as refused:
             await second.recognize(b"", lm=SLM).final()
@@ -109,7 +109,9 @@ async def test_a_client_that_vanishes_frees_its_worker(speech):
     async with running() as server:
         with trio.move_on_after(0.5):
             async with server.connect() as session:
-                recognition = session.recognize(held_open(speech.tobytes()), lm=SLM, content_type="audio/raw")
+                recognition = session.recognize(
+                    held_open(speech.tobytes()), lm=SLM, content_type="audio/raw;rate=16000"
+                )
                 await anext(recognition)
                 # Cut the line without a word.
                 await trio.aclose_forcefully(session._line._websocket._stream)

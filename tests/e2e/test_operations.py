@@ -62,7 +62,9 @@ async def test_drain_lets_recognitions_finish_refuses_new_ones_and_closes_idle_s
         heard = []
 
         async def recognise():
-            heard.extend(await events_of(busy.recognize(audio(), lm=Grammar(YES_NO), content_type="audio/raw")))
+            heard.extend(
+                await events_of(busy.recognize(audio(), lm=Grammar(YES_NO), content_type="audio/raw;rate=16000"))
+            )
 
         nursery.start_soon(recognise)
         await settled(lambda: server.pool.workers_leased == 1)

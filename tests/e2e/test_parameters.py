@@ -111,6 +111,31 @@ async def test_long_speech_is_cut_in_continuous_mode_only(padded, sentence):
 
 
 @pytest.mark.shared
+async def test_rate_of_audio_without_a_header(shared, sentence):
+    """8 kHz as the SDKs take for granted, unless packets, Media-Type or the operator say otherwise."""
+    wide, wide_s = sentence.tobytes(), len(sentence) / 16_000
+    (path,) = (shared / "data/digits_fsdd/wav").glob("str_theo_20.wav")
+    narrow = samples(path)[0].tobytes()
+    narrow_s = len(narrow) / 2 / 8_000
+    whole = {"endpointer.enabled": False}
+    at_16_khz = {"recognizer": {"models": {"general": {"sample_rate_hz": 16_000}}}}
+    async with running() as server, server.connect() as session, running(**at_16_khz) as other:
+        for audio, content_type, media_type, seconds in (
+            (narrow, "application/octet-stream", "", narrow_s),
+            (narrow, "audio/raw", "audio/raw", narrow_s),
+            (wide, "audio/raw;rate=16000", "", wide_s),
+            (wide, "audio/raw", "audio/raw;rate=16000", wide_s),
+        ):
+            recognition = session.recognize(
+                audio, lm=SLM, content_type=content_type, parameters=whole | {"Media-Type": media_type}
+            )
+            assert (await recognition.final()).result.end_time == pytest.approx(seconds, abs=0.02)
+        async with other.connect() as session_there:
+            recognition = session_there.recognize(wide, lm=SLM, content_type="audio/raw", parameters=whole)
+            assert (await recognition.final()).result.end_time == pytest.approx(wide_s, abs=0.02)
+
+
+@pytest.mark.shared
 async def test_timer_parameters(padded):
     async with running() as server, server.connect() as session:
         early = await final(session, padded, noInputTimeout__value=500)

@@ -114,7 +114,9 @@ async def test_cancel_gives_no_result_and_the_next_recognition_works(sentence):
         await trio.sleep_forever()
 
     async with running() as server, server.connect() as session:
-        recognition = session.recognize(until_speech(pcm[:48_000].tobytes()), lm=SLM, content_type="audio/raw")
+        recognition = session.recognize(
+            until_speech(pcm[:48_000].tobytes()), lm=SLM, content_type="audio/raw;rate=16000"
+        )
         assert isinstance(await anext(recognition), SpeechStarted)
         await session.cancel()
         assert await events_of(recognition) == []

@@ -46,7 +46,7 @@ async def besieged(**sections: dict[str, object]) -> AsyncIterator[Running]:
         await settled(lambda: server.server.services.places.taken == 0)
         tasks, descriptors = trio.lowlevel.current_statistics().tasks_living, open_descriptors()
         yield server
-        await settled(lambda: server.server.connections_open == 0)
+        await settled(lambda: server.connections_open == 0)
         await honest_session_works(server)
         await settled(lambda: not server.pool.workers_leased)
         await settled(lambda: trio.lowlevel.current_statistics().tasks_living <= tasks)
@@ -76,7 +76,7 @@ async def test_a_client_that_vanishes_in_any_state_takes_nothing_with_it():
                 peer.reset()
             else:
                 await peer.aclose()
-            await settled(lambda: server.server.connections_open == 0)
+            await settled(lambda: server.connections_open == 0)
 
 
 async def test_rubbish_of_every_kind_costs_an_answer_and_nothing_else():
@@ -102,7 +102,7 @@ async def test_rubbish_of_every_kind_costs_an_answer_and_nothing_else():
 async def test_a_flood_of_connects_is_refused_past_the_limit_and_forgotten():
     async with besieged(limits={"connections": 60, "connections_per_address": 50}) as server:
         peers = [await RawPeer.connect(server.addresses.ws_port) for _ in range(80)]
-        await settled(lambda: server.server.connections_open == 50)
+        await settled(lambda: server.connections_open == 50)
         with trio.fail_after(5):
             assert b" 503 " in await peers[-1].head()
             await peers[-1].end()
@@ -179,6 +179,6 @@ async def test_a_half_open_peer_is_found_by_ping():
     ):
         await peer.upgrade()
         await peer.send(CREATE)
-        await settled(lambda: server.server.connections_open == 0)  # it is there, and answers no ping
+        await settled(lambda: server.connections_open == 0)  # it is there, and answers no ping
         opcodes = [opcode for opcode, _ in await peer.end()]
         assert PING in opcodes

@@ -52,7 +52,7 @@ from asr_trio.session.events import (
     TextInterpreted,
 )
 from asr_trio.session.session import Session
-from tests.protocol.clients import check_all
+from tests.compat.readers import read_by_all
 from tests.protocol.strategies import ALTERNATIVES, TEXTS, TIMES
 
 WISHES = st.dictionaries(
@@ -110,7 +110,7 @@ class SessionMachine(RuleBasedStateMachine):
             assert not self.closed, "an effect after Close"
             match effect:
                 case Send():
-                    check_all(serialize(effect.message))
+                    read_by_all(serialize(effect.message))
                     self.check_message(effect.message)
                     if isinstance(effect.message, Response):
                         responses.append(effect.message)
@@ -169,7 +169,7 @@ class SessionMachine(RuleBasedStateMachine):
         effects = self.session.malformed(RemoteProtocolError(method, method=method), self.now_s)
         for effect in effects:
             assert effect.message.result == "INVALID_MESSAGE"
-            check_all(serialize(effect.message))
+            read_by_all(serialize(effect.message))
 
     @rule(works=st.booleans(), alternatives=HYPOTHESES)
     @precondition(lambda self: self.request is not None)

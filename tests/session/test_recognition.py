@@ -201,6 +201,22 @@ def test_media_type_stands_in_where_packets_have_no_type(idle):
     assert push.content_type == "audio/wav"
 
 
+@pytest.mark.parametrize(
+    ("of_packet", "announced", "used"),
+    [
+        ("audio/raw", "audio/raw;rate=16000", "audio/raw;rate=16000"),
+        ("application/octet-stream", "Audio/Raw; Rate=16000", "application/octet-stream;rate=16000"),
+        ("audio/raw;rate=8000", "audio/raw;rate=16000", "audio/raw;rate=8000"),
+        ("audio/raw", "audio/wav", "audio/raw"),
+        (None, "audio/raw;rate=16000", "audio/raw;rate=16000"),
+    ],
+)
+def test_rate_of_media_type_counts_where_packets_say_none(idle, of_packet, announced, used):
+    idle.start(**{"Media-Type": announced})
+    (push,) = pushed(idle.receive(SendAudio(audio=b"a", content_type=of_packet)))
+    assert push.content_type == used
+
+
 def test_without_endpointer_no_speech_events_are_sent(idle):
     idle.start(endpointer__enabled="false")
     assert idle.speech(start_s=0.0) == []
