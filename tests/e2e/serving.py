@@ -27,7 +27,7 @@ class Running:
 
     @property
     def connections_open(self) -> int:
-        return len(self.server._connections)
+        return self.server._gate.open
 
     def connect(self, **options: Any) -> Any:
         return connect(self.url, **options)
