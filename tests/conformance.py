@@ -10,270 +10,26 @@ import ast
 from functools import cache
 from pathlib import Path
 
-from asr_trio.protocol import headers
 from asr_trio.protocol.messages import METHODS, Method, Result, ResultStatus, SessionStatus
 from asr_trio.protocol.parameters import RecognitionParameters, format_value
 from asr_trio.protocol.registry import PARAMETERS, Support
 from asr_trio.session.states import ANSWERS, MESSAGE_TYPES, TRANSITIONS, Answer, Phase, State
+from tests.conformance_rows import (
+    BEHAVIOUR,
+    CODES,
+    HEADERS,
+    MATRIX,
+    MESSAGES,
+    MODELS,
+    PARAMETER_TESTS,
+    RESULTS,
+    RULES,
+    STATUSES,
+)
 from tests.exchange import exchange
 
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "docs" / "protocol.md"
-
-MATRIX = "session/test_matrix.py::test_cell"
-SHAPE = "protocol/test_parser.py::test_shape_of_sdk_is_understood"
-RECOGNITION = "session/test_recognition.py::"
-REQUEST = "session/test_request.py::"
-TIMER = "session/test_timer.py::"
-PARSER = "protocol/test_parser.py::"
-CLIENT = "protocol/test_client.py::"
-REGISTRY_TEST = "protocol/test_parameters.py::test_parameter_is_taken_in_any_case_of_its_name"
-
-MESSAGES = {
-    Method.CREATE_SESSION: (
-        "SUCCESS, `Handle` and `Expires`; again while idle: a fresh session",
-        REQUEST + "test_create_session",
-    ),
-    Method.SET_PARAMETERS: (
-        "For the session; what cannot be taken is echoed with an error word",
-        REQUEST + "test_set_parameters_echoes_what_it_does_not_take",
-    ),
-    Method.GET_PARAMETERS: (
-        "Named ones in the spelling of the question, or all",
-        REQUEST + "test_get_parameters_named_and_all",
-    ),
-    Method.DEFINE_GRAMMAR: (
-        "Grammar text or URI list, compiled before the answer, used as `session:<Content-ID>`",
-        REQUEST + "test_defined_grammar_is_used_by_its_name",
-    ),
-    Method.START_RECOGNITION: (
-        "URI list or inline grammar; parameters for this recognition only",
-        RECOGNITION + "test_simple_recognition_from_start_to_result",
-    ),
-    Method.START_INPUT_TIMERS: (
-        "Starts timers that `decoder.startInputTimers` held back; otherwise acknowledged",
-        TIMER + "test_timers_wait_for_start_input_timers_on_wish",
-    ),
-    Method.SEND_AUDIO: (
-        "Never answered; dropped unless the session listens",
-        "session/test_matrix.py::test_audio_is_consumed_only_while_listening",
-    ),
-    Method.CANCEL_RECOGNITION: (
-        "SUCCESS, no result follows",
-        "session/test_matrix.py::test_cancel_frees_the_worker_and_swallows_the_result",
-    ),
-    Method.RELEASE_SESSION: (
-        "SUCCESS, then the server closes",
-        "session/test_matrix.py::test_release_answers_and_then_closes",
-    ),
-    Method.INTERPRET_TEXT: (
-        "RESPONSE, then a RECOGNITION_RESULT with interpretations and no audio times",
-        REQUEST + "test_interpret_text_answers_and_then_gives_a_result",
-    ),
-    "RESPONSE": ("To every message but SEND_AUDIO, in order", CLIENT + "test_every_client_understands_every_response"),
-    "START_OF_SPEECH": ("LISTENING; once per segment", CLIENT + "test_every_client_understands_speech_events"),
-    "END_OF_SPEECH": (
-        "RECOGNIZING; simple mode only, since some clients stop their audio for good",
-        RECOGNITION + "test_continuous_mode_sends_start_of_speech_per_segment_and_no_end_of_speech",
-    ),
-    "RECOGNITION_RESULT": ("JSON or XML, partial or final", CLIENT + "test_every_client_understands_every_result"),
-}
-
-HEADERS = {
-    headers.ACCEPT: (
-        "client",
-        "`application/json` (default) or `application/xml`",
-        RECOGNITION + "test_xml_result_on_wish",
-    ),
-    headers.CHANNEL_IDENTIFIER: ("client", "Kept as a parameter", REQUEST + "test_tags_of_create_session_are_kept"),
-    headers.CONTENT_ID: (
-        "client",
-        "Name of a grammar; decides nothing about the body",
-        "session/test_sources.py::test_a_content_id_makes_no_grammar_of_a_list",
-    ),
-    headers.CONTENT_LENGTH: (
-        "both",
-        "Audio is cut to it; text bodies are taken whole, since SDKs count wrongly",
-        PARSER + "test_audio_shorter_than_declared_is_what_there_is",
-    ),
-    headers.CONTENT_TYPE: (
-        "both",
-        "Tells lists from grammars where it can; the first packet's type is that of the audio",
-        "session/test_sources.py::test_grammars_are_known_by_their_beginning",
-    ),
-    headers.ERROR_CODE: ("server", "Never on benign answers", MATRIX),
-    headers.EXPIRES: ("server", "Milliseconds", TIMER + "test_expires_is_told_in_milliseconds"),
-    headers.HANDLE: ("server", "18 digits, below 2^63", REQUEST + "test_handle_is_a_time_and_a_serial"),
-    headers.LAST_PACKET: ("client", "`true` in any case", RECOGNITION + "test_last_packet_ends_the_wish_for_audio"),
-    headers.LOGGING_TAG: ("client", "Kept as a parameter", REQUEST + "test_tags_of_create_session_are_kept"),
-    headers.MESSAGE: (
-        "server",
-        "In characters that every client's reader takes, last",
-        CLIENT + "test_every_client_understands_every_response",
-    ),
-    headers.METHOD: ("server", "Always", CLIENT + "test_every_client_understands_every_response"),
-    headers.RESULT: ("server", "Always", CLIENT + "test_every_client_understands_every_response"),
-    headers.RESULT_STATUS: ("server", "Same as in the document", CLIENT + "test_every_client_understands_every_result"),
-    headers.SESSION_STATUS: ("server", "Always", CLIENT + "test_every_client_understands_every_response"),
-    headers.TEXT: ("client", "May hold colons", PARSER + "test_text_of_interpretation_may_hold_colons"),
-    headers.USER_AGENT: ("client", "Kept for the log", REQUEST + "test_tags_of_create_session_are_kept"),
-}
-
-PARAMETER_TESTS = {
-    "endpointer.levelMode": "e2e/test_parameters.py::test_endpointer_parameters",
-    "loggingTag": "e2e/test_parameters.py::test_tags_stand_in_the_log",
-    "license.manager.accountTag": "e2e/test_parameters.py::test_tags_stand_in_the_log",
-    "Channel-Identifier": REQUEST + "test_tags_of_create_session_are_kept",
-    "decoder.partialResultInterval": "e2e/test_recognition.py::test_free_speech_with_all_events_in_order",
-    "decoder.startInputTimers": TIMER + "test_timers_wait_for_start_input_timers_on_wish",
-    "decoder.maxSentences": RECOGNITION + "test_max_sentences_gives_exactly_so_many_where_they_exist",
-    "decoder.confidenceThreshold": RECOGNITION + "test_nothing_above_the_threshold_is_no_match",
-    "decoder.continuousMode": RECOGNITION + "test_continuous_mode_gives_a_result_per_segment_and_a_closing_one",
-    "decoder.wordDetails": RECOGNITION + "test_word_details",
-    "decoder.partialResultEnabled": RECOGNITION + "test_partial_result",
-    "endpointer.enabled": RECOGNITION + "test_without_endpointer_no_speech_events_are_sent",
-    "endpointer.headMargin": "e2e/test_parameters.py::test_endpointer_parameters",
-    "endpointer.tailMargin": "e2e/test_parameters.py::test_endpointer_parameters",
-    "endpointer.waitEnd": "e2e/test_parameters.py::test_continuous_parameters",
-    "endpointer.levelThreshold": "e2e/test_parameters.py::test_endpointer_parameters",
-    "endpointer.maxSegmentDuration": "e2e/test_parameters.py::test_continuous_parameters",
-    "endpointer.segmentOverlapTime": "audio/test_frontend.py::test_segment_after_a_cut_repeats_the_overlap",
-    "noInputTimeout.enabled": TIMER + "test_no_input_timer_can_be_switched_off",
-    "noInputTimeout.value": TIMER + "test_explicit_no_input_time_runs_out_on_audio_that_arrives_faster_than_real_time",
-    "recognitionTimeout.enabled": TIMER + "test_recognition_timer_can_be_switched_off",
-    "recognitionTimeout.value": TIMER + "test_recognition_time_runs_from_the_start_of_speech_to_the_result",
-    "textify.enabled": "session/test_textify.py::test_text_of_a_result_is_written_in_figures_on_wish",
-    "textify.formatting.enabled": "session/test_textify.py::test_rules_choose_the_kinds",
-    "textify.formatting.rules": "session/test_textify.py::test_only_the_chosen_kinds_are_written",
-    "Media-Type": RECOGNITION + "test_media_type_stands_in_where_packets_have_no_type",
-    "Verify-Buffer-Utterance": "protocol/test_parameters.py::test_classifier_may_be_declined_but_not_asked_for",
-    "Infer-age-enabled": "protocol/test_parameters.py::test_classifier_may_be_declined_but_not_asked_for",
-    "Infer-gender-enabled": "protocol/test_parameters.py::test_classifier_may_be_declined_but_not_asked_for",
-    "Infer-emotion-enabled": "protocol/test_parameters.py::test_classifier_may_be_declined_but_not_asked_for",
-    "hints.words": "e2e/test_parameters.py::test_hints_move_the_result_of_their_recognition_only",
-}
-
-RESULTS = {
-    Result.SUCCESS: ("", MATRIX),
-    Result.FAILURE: (
-        "The server or a language model failed",
-        RECOGNITION + "test_failed_start_leaves_the_session_usable",
-    ),
-    Result.INVALID_ACTION: ("Not in this state", MATRIX),
-    Result.INVALID_MESSAGE: (
-        "No message; costs nothing else",
-        "session/test_matrix.py::test_malformed_is_answered_and_costs_nothing",
-    ),
-}
-STATUSES = {
-    ResultStatus.NONE: ("Never sent", ""),
-    ResultStatus.PROCESSING: ("Partial, with at least one alternative", RECOGNITION + "test_partial_result"),
-    ResultStatus.RECOGNIZED: ("", RECOGNITION + "test_simple_recognition_from_start_to_result"),
-    ResultStatus.NO_MATCH: (
-        "Nothing, or nothing above the threshold",
-        RECOGNITION + "test_nothing_above_the_threshold_is_no_match",
-    ),
-    ResultStatus.NO_INPUT_TIMEOUT: (
-        "No speech in time",
-        TIMER + "test_no_input_time_runs_from_the_start_of_the_recognition",
-    ),
-    ResultStatus.MAX_SPEECH: (
-        "A segment longer than `limits.speech_segment_s` (120 s), where continuous mode does not cut it",
-        RECOGNITION + "test_a_segment_longer_than_one_may_be_ends_in_max_speech",
-    ),
-    ResultStatus.EARLY_SPEECH: (
-        "Never sent: no parameter asks for silence first, and the SDKs' tests want such recordings recognised",
-        RECOGNITION + "test_speech_at_the_very_start_is_recognised",
-    ),
-    ResultStatus.RECOGNITION_TIMEOUT: (
-        "No result in time from the start of speech",
-        TIMER + "test_recognition_time_runs_from_the_start_of_speech_to_the_result",
-    ),
-    ResultStatus.NO_SPEECH: (
-        "The audio ended without speech",
-        RECOGNITION + "test_end_of_audio_without_speech_is_no_speech",
-    ),
-    ResultStatus.CANCELED: ("Never sent: CANCEL_RECOGNITION swallows the result, as clients need", ""),
-    ResultStatus.FAILURE: (
-        "The document says why in `error_code` and `message`",
-        RECOGNITION + "test_failure_mid_recognition_is_a_result_and_the_session_stays_usable",
-    ),
-}
-CODES = {
-    "ERROR_BUSY": (
-        "No decoding capacity is left, or the server ends",
-        "e2e/test_faults_inside.py::test_capacity_is_refused_at_once_and_comes_back",
-    ),
-    "ERR_ARG_INVALID": (
-        "No acoustic model for the language that a grammar names",
-        "recognizer/test_models.py::test_language_without_a_model_tells_which_there_are",
-    ),
-    "ERR_BUFFER_OVERFLOW": (
-        "More audio than one recognition may have",
-        "e2e/test_parameters.py::test_audio_of_one_recognition_is_bounded_and_the_session_goes_on",
-    ),
-    "ERR_INVALID_STATE": ("Not in this state", MATRIX),
-    "ERR_INVALID_ARGUMENT": (
-        "Malformed message; audio that cannot be decoded",
-        "session/test_matrix.py::test_malformed_is_answered_and_costs_nothing",
-    ),
-    "ERR_NO_ACTIVE_LM": ("The request names no language model", RECOGNITION + "test_start_without_model_is_refused"),
-    "ERR_FILE_OPEN": (
-        "No such language model, or outside the fences",
-        "server/test_language_models.py::test_everything_outside_the_fence_looks_missing",
-    ),
-    "ERR_PATH_READ": (
-        "A language model could not be fetched",
-        "server/test_language_models.py::test_failures_have_their_codes",
-    ),
-    "ERR_CORRUPTED_LM": (
-        "A grammar cannot be used; `Message` says line, column and why",
-        REQUEST + "test_bad_grammar_is_refused_and_the_older_definition_kept",
-    ),
-    "ERR_MAX_LICENSES": ("All sessions are taken", REQUEST + "test_session_past_the_licences_is_refused_at_once"),
-    "ERR_INTERNAL_ERROR": (
-        "The recogniser failed",
-        RECOGNITION + "test_failure_mid_recognition_is_a_result_and_the_session_stays_usable",
-    ),
-}
-MODELS = {
-    "`builtin:slm/<name>`": (
-        "Free speech by configured name or alias (`general`, `general-small`, `callcenter-small`)",
-        RECOGNITION + "test_start_asks_for_the_named_models",
-    ),
-    "`builtin:grammar/<name>`": (
-        "`boolean cnpj cpf currency date digits number phone time`, `samples/…` and `…-pt` too",
-        REQUEST + "test_definition_by_uri_list",
-    ),
-    "`session:<Content-ID>`": (
-        "What DEFINE_GRAMMAR defined, matched exactly",
-        REQUEST + "test_alias_is_matched_exactly",
-    ),
-    "`file:///…`": (
-        "Below `language_models.file_roots`, links resolved",
-        "server/test_language_models.py::test_file_below_a_root_is_read",
-    ),
-    "`http(s)://…`": (
-        "Hosts of `language_models.http_hosts`, redirections too; bounded; cached by ETag",
-        "server/test_language_models.py::test_redirections_stay_inside_the_fence",
-    ),
-    "Inline": (
-        "ABNF, GrXML and JSGF, told apart by type or beginning",
-        "session/test_sources.py::test_grammars_are_known_by_their_beginning",
-    ),
-}
-RULES = {
-    "Header shapes of Python, Java, C++, .NET (both line ends), Kotlin, iOS": SHAPE,
-    "Any bytes are a message or a protocol error": PARSER + "test_any_bytes_are_a_message_or_a_protocol_error",
-    "Any order of messages, events and time": "session/test_machine.py::TestSessionMachine",
-    "Every answer understood by models of seven SDK parsers": CLIENT + "test_every_client_understands_every_response",
-    "Every result understood by models of seven SDK parsers": CLIENT + "test_every_client_understands_every_result",
-    "Protocol versions 2.x are accepted, 2.3 is answered": PARSER + "test_any_minor_version_is_accepted",
-    "A silent session closes with 1000 `Session timeout.`": TIMER
-    + "test_session_expires_with_the_reason_that_clients_read",
-    "A draining server closes with 1001 after the running recognition": TIMER
-    + "test_drain_lets_a_running_recognition_end",
-}
 
 
 @cache
@@ -321,7 +77,7 @@ def parameter_rows() -> list[tuple[str, ...]]:
                 f"`{default}`" if default else "",
                 supports[parameter.support],
                 parameter.effect,
-                tested(PARAMETER_TESTS.get(parameter.name, REGISTRY_TEST)),
+                tested(PARAMETER_TESTS[parameter.name]),
             )
         )
     return rows
@@ -452,6 +208,8 @@ def document() -> str:
         MODELS_TEXT,
         table(("URI or body", "How", "Tested by"), [(name, how, tested(test)) for name, (how, test) in MODELS.items()]),
     ]
+    for title, rows in BEHAVIOUR.items():
+        parts += [f"## {title}", table(("What", "Tested by"), [(what, tested(test)) for what, test in rows.items()])]
     return "\n\n".join([*parts, "## An exchange", exchange()]) + "\n"
 
 

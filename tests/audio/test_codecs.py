@@ -171,6 +171,12 @@ def test_what_browsers_record_is_decoded(packet):
     assert abs(len(samples) / 2 - len(sentence(48_000))) < 4_800
 
 
+def test_amr_of_a_telephone_is_decoded():
+    frame = b"\x04" + bytes(range(12))  # 20 ms at 4.75 kbit/s
+    audio_format, samples, _ = read(b"#!AMR\n" + frame * 60, packet=7)
+    assert (audio_format, len(samples)) == (AudioFormat("pcm_s16", 8_000), 60 * 160 * 2)
+
+
 def test_missing_extra_is_named(monkeypatch):
     def refuse(name, *arguments, **options):
         if name == "av":

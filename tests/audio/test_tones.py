@@ -105,6 +105,10 @@ def test_tone_after_speech_ends_the_segment():
     assert ends[0].decided_s < 2.2 + 0.3 + 1.2
 
 
+def test_without_tone_detectors_no_key_is_told():
+    assert keys(listen(dial("159#", 8_000), 8_000, tones=False)) == ""
+
+
 def test_speech_is_no_tone():
     data = sentence(speech_s=5)
     assert pcm16(data)

@@ -36,7 +36,7 @@ async def test_health_readiness_metrics_and_version():
         assert ready.status_code == 200
         assert ready.json()["sessions"] == 1
         assert (await get(server, "/version")).json()["protocol"] == "ASR 2.3"
-        await session.recognize(silence(1).tobytes(), lm=Grammar(YES_NO)).final()
+        await session.recognize(silence(1).tobytes(), lm=Grammar(YES_NO), content_type="audio/raw;rate=16000").final()
         text = (await get(server, "/metrics")).text
         assert 'asr_recognitions_total{lm="session",status="NO_SPEECH"} 1.0' in text
         assert "asr_sessions 1.0" in text

@@ -64,6 +64,10 @@ async def test_endpointer_parameters(padded, sentence):
         assert deaf.result_status is ResultStatus.NO_SPEECH
         anyway = await final(session, padded, endpointer__levelThreshold=90, endpointer__levelMode=0)
         assert anyway.result_status is ResultStatus.RECOGNIZED
+        above = {"endpointer__levelMode": 1, "endpointer__levelThreshold": 90}
+        assert (await final(session, padded, **above)).result_status is ResultStatus.NO_SPEECH
+        unknown = await final(session, padded, **above, endpointer__autoLevelLen=10_000)
+        assert unknown.result_status is ResultStatus.RECOGNIZED
         events = await events_of(session.recognize(padded, lm=SLM, parameters={"endpointer.enabled": False}))
         assert not any(isinstance(event, SpeechStarted | SpeechEnded) for event in events)
         (whole,) = results(events)

@@ -88,7 +88,8 @@ def test_raw_audio_chunked_without_a_type_and_with_a_slash_is_the_same(
     with wave.open(str(recording.path)) as sound:
         pcm = sound.readframes(sound.getnframes())
     chunks = (pcm[start : start + 999] for start in range(0, len(pcm), 999))
-    answer = client.post(RECOGNIZE + "/", params=GENERAL, content=chunks)
+    headers = {"Media-Type": "audio/raw;rate=16000"}
+    answer = client.post(RECOGNIZE + "/", params=GENERAL, content=chunks, headers=headers)
     assert "he was not" in answer.json()["recognition_result"]["alternatives"][0]["text"]
 
 
