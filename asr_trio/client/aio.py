@@ -94,7 +94,7 @@ class Session:
             audio: all of it, or an asynchronous iterable of packets, which is read in this thread.
             lm: one or more URIs and grammars.
             parameters: for this recognition only.
-            content_type: of the audio.
+            content_type: of the audio; what has no header is 16-bit PCM at 8 kHz, or as ``audio/raw;rate=16000`` says.
 
         Raises:
             RequestRefusedError: the recognition could not be started.

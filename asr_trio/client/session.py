@@ -107,7 +107,7 @@ class Session:
             audio: all of it, sent at once, or packets as they come to be.
             lm: one or more URIs and grammars.
             parameters: for this recognition only.
-            content_type: of the audio.
+            content_type: of the audio; what has no header is 16-bit PCM at 8 kHz, or as ``audio/raw;rate=16000`` says.
             packet_bytes: size into which `audio` is cut where it is bytes.
 
         Returns:

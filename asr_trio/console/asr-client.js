@@ -80,7 +80,7 @@ const decoder = new TextDecoder();
  * @property {string | string[] | Grammar} lm  URIs of language models, or a grammar
  * @property {Record<string, string | number | boolean>} [parameters]  for this recognition only
  * @property {string} [contentType]  `application/octet-stream` (the default: found out from the first bytes),
- *   `audio/wav` or `audio/raw`
+ *   `audio/wav` or `audio/raw;rate=16000` (without the rate: 8 kHz)
  * @property {AbortSignal} [signal]  cancels the recognition
  *
  * @typedef {object} LoggedMessage

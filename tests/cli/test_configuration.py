@@ -43,7 +43,10 @@ def test_the_file_of_one_load_does_not_leak_into_the_next(tmp_path: Path) -> Non
         ("[server]\nprot = 1\n", "server.prot: there is no such setting; did you mean port?"),
         ("[sever]\nport = 1\n", "sever: there is no such setting; did you mean server?"),
         ("[server]\nport = 65536\n", "server.port: Input should be less than or equal to 65535"),
-        ("[recognizer.models.x]\nengin = 'y'\n", "recognizer.models.x.engin: there is no such setting; did you mean engine?"),
+        (
+            "[recognizer.models.x]\nengin = 'y'\n",
+            "recognizer.models.x.engin: there is no such setting; did you mean engine?",
+        ),
         ("[server\n", "line 1"),
     ],
 )

@@ -15,6 +15,7 @@ from asr_trio.client import ConnectionFailedError, FinalResult, PartialResult, R
 from tests.live import LiveServer
 
 DEADLINE_S = 60
+RAW = "audio/raw;rate=16000"
 GENERAL = "builtin:slm/general"
 
 
@@ -34,7 +35,7 @@ def test_packets_of_an_asyncio_source_are_recognised(live_server: LiveServer, re
     async def main() -> list[object]:
         parameters = {"decoder.partialResultEnabled": True, "decoder.partialResultInterval": 200}
         async with aio.connect(live_server.ws_url) as session:
-            events = session.recognize(speech(recording, 0.04), lm=GENERAL, parameters=parameters)
+            events = session.recognize(speech(recording, 0.04), lm=GENERAL, content_type=RAW, parameters=parameters)
             return [event async for event in events]
 
     events = run(main())
@@ -89,12 +90,12 @@ def test_requests_answers_and_refusals_are_the_same(live_server: LiveServer) -> 
 def test_leaving_the_loop_cancels_and_the_session_goes_on(live_server: LiveServer, recording: Recording) -> None:
     async def main() -> str:
         async with aio.connect(live_server.ws_url) as session:
-            events = session.recognize(speech(recording, 0.02), lm=GENERAL)
+            events = session.recognize(speech(recording, 0.02), lm=GENERAL, content_type=RAW)
             async for event in events:
                 if isinstance(event, SpeechStarted):
                     break
             await events.aclose()
-            last = [event async for event in session.recognize(speech(recording), lm=GENERAL)][-1]
+            last = [event async for event in session.recognize(speech(recording), lm=GENERAL, content_type=RAW)][-1]
             assert isinstance(last, FinalResult)
             return last.text
 
@@ -130,7 +131,7 @@ def test_no_server_is_an_error_and_no_thread_is_left() -> None:
 def test_a_cancelled_task_leaves_nothing_behind(live_server: LiveServer, recording: Recording) -> None:
     async def main() -> None:
         async with aio.connect(live_server.ws_url) as session:
-            async for _ in session.recognize(speech(recording, 0.05), lm=GENERAL):
+            async for _ in session.recognize(speech(recording, 0.05), lm=GENERAL, content_type=RAW):
                 pass
 
     async def impatient() -> None:
