@@ -16,6 +16,7 @@ import functools
 import json
 import math
 import re
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,6 +33,9 @@ MAX_READINGS = 16
 
 MAX_DERIVATIONS = 256
 """Derivations that are looked at for different values."""
+
+READINGS_TIME_S = 0.5
+"""Processor time after which no further derivation is looked at: scripts have a bound each, and there may be many."""
 
 _PROPERTY = re.compile(r"\s*([\w.-]+)\s*=\s*(.*?)\s*", re.DOTALL)
 
@@ -81,8 +85,11 @@ def read(compiled: CompiledGrammar, words: Sequence[str]) -> list[Reading]:
     values: set[str] = set()
     best: float | None = None
     pieces = [piece for word in words for piece in word.split()]
+    began_s = time.process_time()
     for number, derivation in enumerate(_parser(compiled).derivations(pieces)):
         if number >= MAX_DERIVATIONS or len(found) >= MAX_READINGS:
+            break
+        if number and time.process_time() - began_s > READINGS_TIME_S:
             break
         best = derivation.weight if best is None else best
         tree = parse_tree(compiled, derivation, pieces)

@@ -8,7 +8,7 @@ sends on its way out, and at the latest when their own socket closes.
 Control protocol, one datagram-like msgpack frame each way (`asr_trio.recognizer.ipc` framing):
 
     server: Configure(settings)       fork server: Ready | Unusable(error, message)
-    server: Spawn(+ a socket)         fork server: Spawned(pid), in order of the requests
+    server: Spawn(+ a socket)         fork server: Spawned(pid) | NotSpawned(reason), in order of the requests
     server: Kill(pid)                 fork server: -
                                       fork server: Exited(pid, status), at any time
 """
@@ -79,6 +79,12 @@ class Spawned(_Control, frozen=True):
     pid: int
 
 
+class NotSpawned(_Control, frozen=True):
+    """The system has no room for another process now."""
+
+    reason: str
+
+
 class Exited(_Control, frozen=True):
     """A worker ended; `status` is negative for the signal that killed it."""
 
@@ -87,7 +93,7 @@ class Exited(_Control, frozen=True):
 
 
 ToForkServer: TypeAlias = Configure | Spawn | Kill
-FromForkServer: TypeAlias = Ready | Unusable | Spawned | Exited
+FromForkServer: TypeAlias = Ready | Unusable | Spawned | NotSpawned | Exited
 
 
 class ForkServer:
@@ -158,7 +164,10 @@ class ForkServer:
 
     def _learn_spellings(self, engines: Engines) -> None:
         """Let a process of its own learn to spell what is not on the disk yet: workers may not write there."""
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:  # they are learned at the next start, or spelt in the workers
+            return
         if pid == 0:
             try:
                 self._close_what_is_not_ours()
@@ -172,7 +181,12 @@ class ForkServer:
 
     def _spawn(self, engines: Engines, wakeup: socket.socket) -> None:
         channel = socket.socket(fileno=self._sockets.pop(0))
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:  # a limit on processes or memory: those that run must not die of it
+            channel.close()
+            self._say(NotSpawned(error.strerror or str(error)))
+            return
         if pid == 0:
             self._close_what_is_not_ours()
             wakeup.close()

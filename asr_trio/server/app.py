@@ -26,6 +26,7 @@ import trio
 from asr_trio.config import Settings
 from asr_trio.errors import AsrError, BusyError, ConfigError, leaves
 from asr_trio.server.connection import Connection
+from asr_trio.server.descriptors import connections_possible, raise_limit
 from asr_trio.server.gate import ConnectionGate
 from asr_trio.server.handshake import HandshakeError
 from asr_trio.server.http import serve_http
@@ -69,7 +70,7 @@ class Server:
         self._settings = settings
         self._tls = Tls(settings.tls)
         self._gate = ConnectionGate(
-            connections=settings.limits.connections,
+            connections=connections_possible(settings),
             connections_per_address=settings.limits.connections_per_address,
         )
         self._limits = TransportLimits(
@@ -225,6 +226,7 @@ async def serve_until_signal(
     """
     settings = read()
     configure_logging(settings.log)
+    raise_limit()
     server = Server(settings)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:

@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, NoReturn
 
+import structlog
 import trio
 
 from asr_trio import errors
@@ -40,6 +41,8 @@ PROBE_INTERVAL_S: Final = 1.0
 COMPILED_CACHE_BYTES: Final = 128 * 1024 * 1024
 JOBS_AT_ONCE: Final = 2
 """Compilations and interpretations at one time: they are short, and decoding goes first."""
+
+log = structlog.get_logger(__name__)
 
 
 class Worker:
@@ -275,6 +278,7 @@ class WorkerPool:
         self._wanted_changed = trio.Event()
         self._leases_waiting = 0
         self._spawning: deque[socket.socket] = deque()
+        self._spawn_again_s = 0.0
         self._patience = trio.CancelScope()
         """Ends what serves a fork server that does not answer."""
         self._control: trio.socket.SocketType | None = None
@@ -433,17 +437,23 @@ class WorkerPool:
         """
         started = False
         while True:
-            async with self._fork_server() as control, trio.open_nursery() as nursery:
-                self._patience = nursery.cancel_scope
-                self._patience.deadline = trio.current_time() + LOAD_TIMEOUT_S
-                nursery.start_soon(self._keep_idle_workers)
-                nursery.start_soon(self._listen, control)
-                while len(self._idle) < self.settings.workers_idle:
-                    await self._idle_came.wait()
+            try:
+                async with self._fork_server() as control, trio.open_nursery() as nursery:
+                    self._patience = nursery.cancel_scope
+                    self._patience.deadline = trio.current_time() + LOAD_TIMEOUT_S
+                    nursery.start_soon(self._keep_idle_workers)
+                    nursery.start_soon(self._listen, control)
+                    while len(self._idle) < self.settings.workers_idle:
+                        await self._idle_came.wait()
+                    if not started:
+                        started = True
+                        task_status.started()
+                    self.ready = True
+            except* (errors.AsrError, OSError) as group:
                 if not started:
-                    started = True
-                    task_status.started()
-                self.ready = True
+                    raise
+                # A model file went away, or the system is out of something: not ready until it is back.
+                log.error("models cannot be loaded again", error=str(group.exceptions[0]))  # noqa: TRY400
             if not started:
                 raise errors.RecognizerError("the process that loads the models ended or never answered")
             self.restarts["fork server"] += 1
@@ -494,6 +504,10 @@ class WorkerPool:
                             stream = trio.SocketStream(trio.socket.from_stdlib_socket(self._spawning.popleft()))
                             self._add_idle(Worker(frame.pid, stream, self.settings.hang_timeout_s))
                             self._set_patience()
+                        case forkserver.NotSpawned():
+                            self._spawning.popleft().close()
+                            self._set_patience()
+                            self._could_not_spawn(frame.reason)
                         case forkserver.Exited():
                             self._forget(frame.pid)
         self._patience.cancel()
@@ -510,8 +524,16 @@ class WorkerPool:
                 self._wanted_changed.set()
                 return
 
+    def _could_not_spawn(self, reason: str) -> None:
+        """Try again in a while: the system is short of something."""
+        log.warning("no recogniser process could be started", reason=reason)
+        self.restarts["not started"] += 1
+        self._spawn_again_s = trio.current_time() + RESTART_PAUSE_S
+        self._wanted_changed.set()
+
     async def _keep_idle_workers(self) -> NoReturn:
         while True:
+            await trio.sleep_until(self._spawn_again_s)
             self._wanted_changed = trio.Event()
             there = len(self._idle) + len(self._spawning)
             room = self.settings.workers - self.workers_leased + self._leases_waiting - there
@@ -520,7 +542,11 @@ class WorkerPool:
             await self._wanted_changed.wait()
 
     async def _spawn(self) -> None:
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            self._could_not_spawn(str(error))
+            return
         with theirs:
             self._spawning.append(ours)
             if self._patience.deadline == float("inf"):

@@ -6,6 +6,7 @@ Any grammar may refer to them and to their public rules: ``$<builtin:grammar/dig
 
 from __future__ import annotations
 
+import functools
 import re
 from importlib import resources
 from typing import Final
@@ -20,6 +21,7 @@ NAMES: Final = ("boolean", "cnpj", "cpf", "currency", "date", "digits", "number"
 _NAME: Final = re.compile(r"(?:samples/)?(?P<name>[a-z]+)(?:-(?P<language>[a-z]{2})(?:-[A-Za-z]{2})?)?")
 
 
+@functools.lru_cache(maxsize=64)
 def load(name: str, language: str = "en-US") -> bytes:
     """Return the text of a builtin grammar (ABNF).
 
