@@ -29,6 +29,7 @@ from asr_trio.protocol.messages import (
 from asr_trio.protocol.parameters import RecognitionParameters
 from asr_trio.protocol.parser import parse_client_message
 from asr_trio.protocol.writer import serialize
+from asr_trio.server.gate import address_group
 from asr_trio.server.peer import Peer
 from asr_trio.server.places import Place
 from asr_trio.server.recognition import Recognition
@@ -92,6 +93,7 @@ class Connection:
         self._pinging = False
         self._recognition: Recognition | None = None
         self._channel_state = b""
+        self._party = transport.user or address_group(transport.address)
         self._log = log.bind(handle=self._session.handle_number, address=transport.address)
 
     @property
@@ -265,7 +267,7 @@ class Connection:
     async def _interpret(self, request: Interpret) -> TextInterpreted:
         resolved = await self._resolve(request.sources)
         alternatives = await self._services.pool.interpret(
-            request.text, resolved.models, request.parameters.max_sentences
+            request.text, resolved.models, request.parameters.max_sentences, party=self._party
         )
         return TextInterpreted(alternatives=alternatives, language=resolved.language)
 
@@ -291,7 +293,7 @@ class Connection:
 
     async def _resolve(self, sources: tuple[LanguageModelSource, ...]) -> Resolved:
         with self._services.tracing.span("language models", count=len(sources)):
-            return await self._services.models.resolve(sources)
+            return await self._services.models.resolve(sources, self._party)
 
     # --- time ---------------------------------------------------------------------------------------------------
 

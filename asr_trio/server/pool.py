@@ -27,6 +27,7 @@ from asr_trio.config import RecognizerSettings
 from asr_trio.protocol.results import Alternative
 from asr_trio.recognizer import base, forkserver, ipc
 from asr_trio.recognizer.models import ModelRegistry
+from asr_trio.server.fair import FairLimiter
 
 RECEIVE_BYTES: Final = 65_536
 SPAWN_TIMEOUT_S: Final = 10.0
@@ -39,8 +40,9 @@ RESTART_PAUSE_S: Final = 0.5
 """Between two starts of a fork server, so that one that cannot live costs little."""
 PROBE_INTERVAL_S: Final = 1.0
 COMPILED_CACHE_BYTES: Final = 128 * 1024 * 1024
-JOBS_AT_ONCE: Final = 2
-"""Compilations and interpretations at one time: they are short, and decoding goes first."""
+JOBS_AT_ONCE: Final = max(2, os.cpu_count() or 2)
+"""Compilations and interpretations at one time: they are short, and decoding goes first. Half of them at most are one
+party's: a grammar made to take its full time must not hold up those of others."""
 
 log = structlog.get_logger(__name__)
 
@@ -128,6 +130,8 @@ class Worker:
             WorkerTimeoutError: it did not answer in time.
         """
         if not self._open:
+            # A job that was given up half-way: its answer must never be taken for that to the next one's question.
+            self.usable = self.usable and not self._owes
             return
         self._open = False
         self._expect_answer()
@@ -253,6 +257,11 @@ def _is_computing(pid: int) -> bool:
         return False
 
 
+def _cached_bytes(key: tuple[Any, ...], found: base.Compiled) -> int:
+    text, _, _, documents = key
+    return len(text) + sum(len(document.text) for _, document in documents) + len(found.compiled)
+
+
 def _as_error(frame: base.Failed) -> errors.AsrError:
     kind = getattr(errors, frame.error, None)
     if kind is errors.GrammarError:
@@ -282,7 +291,7 @@ class WorkerPool:
         self._patience = trio.CancelScope()
         """Ends what serves a fork server that does not answer."""
         self._control: trio.socket.SocketType | None = None
-        self._jobs = trio.CapacityLimiter(JOBS_AT_ONCE)
+        self._jobs = FairLimiter(JOBS_AT_ONCE, places_each=JOBS_AT_ONCE // 2)
         self._compiled: OrderedDict[tuple[Any, ...], base.Compiled] = OrderedDict()
         self._compiled_bytes = 0
 
@@ -390,9 +399,22 @@ class WorkerPool:
     # --- jobs ----------------------------------------------------------------------------------------------------
 
     async def compile(
-        self, text: bytes, content_type: str | None, lm: str, documents: dict[str, base.Document] | None = None
+        self,
+        text: bytes,
+        content_type: str | None,
+        lm: str,
+        documents: dict[str, base.Document] | None = None,
+        *,
+        party: str = "",
     ) -> base.Compiled:
         """Compile a grammar with the documents that it refers to, or find it compiled.
+
+        Args:
+            text: the grammar.
+            content_type: what it is, where that is known.
+            lm: its name.
+            documents: what it refers to, by URI.
+            party: who asks; parties take turns.
 
         Raises:
             GrammarError: it is no grammar, or too large.
@@ -402,27 +424,26 @@ class WorkerPool:
         key = (text, content_type, lm, tuple(documents.items()))
         found = self._compiled.get(key)
         if found is None:
-            async with self._jobs, self._worker() as worker:
+            async with self._jobs.place(party), self._worker() as worker:
                 frame = base.Compile(text=text, content_type=content_type, lm=lm, documents=documents)
                 found = await worker.ask(frame, base.Compiled)
             self._compiled[key] = found
-            self._compiled_bytes += len(text) + len(found.compiled)
+            self._compiled_bytes += _cached_bytes(key, found)
             while self._compiled_bytes > COMPILED_CACHE_BYTES:
-                (old_text, *_), old = self._compiled.popitem(last=False)
-                self._compiled_bytes -= len(old_text) + len(old.compiled)
+                self._compiled_bytes -= _cached_bytes(*self._compiled.popitem(last=False))
         else:
             self._compiled.move_to_end(key)
         return found
 
     async def interpret(
-        self, text: str, models: tuple[base.LanguageModel, ...], max_sentences: int
+        self, text: str, models: tuple[base.LanguageModel, ...], max_sentences: int, *, party: str = ""
     ) -> tuple[Alternative, ...]:
-        """Interpret a text by grammars; () where none covers it.
+        """Interpret a text by grammars; () where none covers it. `party` is who asks: parties take turns.
 
         Raises:
             AsrError: see `errors`.
         """
-        async with self._jobs, self._worker() as worker:
+        async with self._jobs.place(party), self._worker() as worker:
             frame = base.Interpret(text=text, models=models, max_sentences=max_sentences)
             interpreted: base.Interpreted = await worker.ask(frame, base.Interpreted)
             return interpreted.alternatives

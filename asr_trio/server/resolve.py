@@ -35,8 +35,8 @@ class LanguageModels:
         self._pool = pool
         self._library = Library(settings, max_bytes=max_grammar_bytes)
 
-    async def resolve(self, sources: tuple[LanguageModelSource, ...]) -> Resolved:
-        """Return the models that `sources` name.
+    async def resolve(self, sources: tuple[LanguageModelSource, ...], party: str) -> Resolved:
+        """Return the models that `sources` name. `party` is who asks: parties take turns.
 
         Raises:
             LanguageModelError: one of them cannot be had.
@@ -47,30 +47,30 @@ class LanguageModels:
                 case PreparedSource(prepared=prepared, lm=lm):
                     models += [msgspec.structs.replace(model, lm=lm) for model in prepared]
                 case GrammarSource(text=text, content_type=content_type, lm=lm):
-                    models.append(await self._compile(text, content_type, lm))
+                    models.append(await self._compile(text, content_type, lm, party))
                 case UriSource(uri=uri):
-                    models.append(await self._named(uri))
+                    models.append(await self._named(uri, party))
         return Resolved(tuple(models), self._settings.default_language)
 
-    async def _named(self, uri: str) -> base.LanguageModel:
+    async def _named(self, uri: str, party: str) -> base.LanguageModel:
         if uri.startswith(SLM_PREFIX):
             return self._pool.registry.statistical(uri)
         if uri.startswith(builtin.SCHEME):
             text, content_type = builtin.resolve(uri, self._settings.default_language)
-            return await self._compile(text, content_type, uri)
+            return await self._compile(text, content_type, uri, party)
         document = await self._library.fetch(uri)
-        return await self._compile(document.text, document.content_type, uri)
+        return await self._compile(document.text, document.content_type, uri, party)
 
-    async def _compile(self, text: bytes, content_type: str | None, lm: str) -> base.GrammarModel:
+    async def _compile(self, text: bytes, content_type: str | None, lm: str, party: str) -> base.GrammarModel:
         """Compile a grammar; documents that it refers to are fetched as the compiler comes upon them."""
         documents: dict[str, base.Document] = {}
-        compiled = await self._pool.compile(text, content_type, lm)
+        compiled = await self._pool.compile(text, content_type, lm, party=party)
         while compiled.missing:
             for uri in compiled.missing:
                 documents[uri] = await self._referred(uri, lm)
             if len(documents) > _MAX_DOCUMENTS:
                 raise GrammarError(f"{lm} refers to more than {_MAX_DOCUMENTS} documents", hint="put them together")
-            compiled = await self._pool.compile(text, content_type, lm, documents)
+            compiled = await self._pool.compile(text, content_type, lm, documents, party=party)
         return base.GrammarModel(compiled=compiled.compiled, digest=compiled.digest, lm=lm)
 
     async def _referred(self, uri: str, lm: str) -> base.Document:

@@ -202,7 +202,7 @@ async def test_licences_are_counted_and_come_back():
 async def test_a_fault_of_our_own_costs_the_request_and_not_the_session(monkeypatch):
     async with running() as server, server.connect() as session:
 
-        async def fail(_sources):
+        async def fail(*_arguments):
             raise ZeroDivisionError
 
         with monkeypatch.context() as broken:

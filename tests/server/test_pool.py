@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import trio
@@ -191,3 +192,42 @@ def state_of(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return ["-", "0"]
+
+
+async def test_a_system_without_room_for_a_process_refuses_in_time_and_loses_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("asr_trio.server.pool.SPAWN_TIMEOUT_S", 3.0)
+    async with running_pool() as pool:
+        async with pool.lease(1.0) as worker:
+            with monkeypatch.context() as short:
+                short.setattr("asr_trio.server.pool.socket.socketpair", no_descriptors)
+                with pytest.raises(errors.WorkerTimeoutError):
+                    async with pool.lease(1.0), pool.lease(1.0):
+                        pass
+            await recognize(worker, pool, SECOND)
+        async with pool.lease(1.0) as first, pool.lease(1.0) as second:
+            await recognize(first, pool, SECOND)
+            await recognize(second, pool, SECOND)
+        assert pool.restarts["not started"] >= 1
+        assert pool.restarts["fork server"] == 0
+
+
+def no_descriptors() -> NoReturn:
+    raise OSError(24, "Too many open files")
+
+
+async def test_the_answer_to_a_job_that_was_given_up_is_never_given_to_another() -> None:
+    async with running_pool() as pool:
+        for delay_s in (0.0, 0.001, 0.01, 0.05):
+            with trio.move_on_after(delay_s):
+                await pool.compile(many_words(int(delay_s * 1000)), "application/srgs", "slow")
+            answer = await pool.compile(b"#ABNF 1.0;\nroot $r;\n$r = yes;\n", "application/srgs", f"quick {delay_s}")
+            model = base.GrammarModel(compiled=answer.compiled, digest=answer.digest, lm="quick")
+            assert [found.text for found in await pool.interpret("yes", (model,), 1)] == ["yes"]
+            assert await pool.interpret("word1", (model,), 1) == ()
+
+
+def many_words(salt: int) -> bytes:
+    words = b" | ".join(b"w%dx%d" % (salt, number) for number in range(5000))
+    return b"#ABNF 1.0;\nroot $r;\n$r = " + words + b";\n"
