@@ -10,6 +10,7 @@ import difflib
 import os
 import tomllib
 from contextvars import ContextVar
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -135,6 +136,9 @@ class LanguageModelSettings(Section):
 
     file_roots: tuple[Path, ...] = ()
     http_hosts: tuple[str, ...] = ()
+    http_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks that are not public in which names of `http_hosts` may be found (``10.0.0.0/8``). Elsewhere a name that
+    leads to such an address is refused: who answers for the name must not choose a target inside this network."""
     http_timeout_s: PositiveFloat = 5.0
     default_language: str = "en-US"
 

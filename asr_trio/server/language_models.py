@@ -2,7 +2,8 @@
 
 ``file:`` reads regular files below the configured folders; a symbolic link may not lead out of them. ``http(s):`` asks
 the configured hosts only, at every step of a redirection, within a bound on time and size, and keeps what it got for
-as long as the server says that it has not changed. Whatever is outside the fences looks like something that is not
+as long as the server says that it has not changed. A name is looked up once and the address that was judged is the one
+that is asked (`network`). Whatever is outside the fences looks like something that is not
 there. No message names a path of this machine that the client did not name itself.
 """
 
@@ -21,6 +22,7 @@ import trio
 
 from asr_trio.config import LanguageModelSettings
 from asr_trio.errors import LanguageModelError, LanguageModelFetchError, LanguageModelNotFoundError
+from asr_trio.server.network import judged_address
 from asr_trio.session.sources import GRAMMAR_TYPES
 
 MAX_REDIRECTS: Final = 3
@@ -62,6 +64,7 @@ class Library:
     def __init__(self, settings: LanguageModelSettings, *, max_bytes: int) -> None:
         self._roots = tuple(root.resolve() for root in settings.file_roots)
         self._hosts = frozenset(host.lower() for host in settings.http_hosts)
+        self._networks = settings.http_networks
         self._timeout_s = settings.http_timeout_s
         self._max_bytes = max_bytes
         self._cache: OrderedDict[str, _Cached] = OrderedDict()
@@ -118,9 +121,12 @@ class Library:
 
     # --- web servers --------------------------------------------------------------------------------------------
 
+    @staticmethod
+    def _port(url: httpx.URL) -> int:
+        return url.port or _DEFAULT_PORTS[url.scheme]
+
     def _check_host(self, url: httpx.URL) -> None:
-        port = url.port or _DEFAULT_PORTS.get(url.scheme)
-        if url.scheme not in _DEFAULT_PORTS or not self._hosts & {url.host, f"{url.host}:{port}"}:
+        if url.scheme not in _DEFAULT_PORTS or not self._hosts & {url.host, f"{url.host}:{self._port(url)}"}:
             raise LanguageModelNotFoundError(f"Language model not found, {url.scheme}://{url.host} is not allowed")
 
     async def _get(self, uri: str) -> Document:
@@ -137,7 +143,13 @@ class Library:
             async with httpx.AsyncClient(verify=self._tls, trust_env=False, timeout=self._timeout_s) as client:
                 for _ in range(MAX_REDIRECTS + 1):
                     self._check_host(url)
-                    async with client.stream("GET", url, headers=headers) as response:
+                    address = await judged_address(url.host, self._port(url), self._networks)
+                    async with client.stream(
+                        "GET",
+                        url.copy_with(host=address),
+                        headers={**headers, "Host": url.netloc.decode("ascii")},
+                        extensions={"sni_hostname": url.host},
+                    ) as response:
                         if response.has_redirect_location:
                             url = self._redirected(url, response)
                             continue
