@@ -42,6 +42,7 @@ class AudioReader:
     Attributes:
         format: how the samples are laid out, or None while that is not decided.
         ended: True once a container's data have all come; never for ``audio/raw``.
+        codec: what the audio is compressed with, once that is known; None where it is not compressed.
     """
 
     def __init__(self, *, default_format: AudioFormat, content_type: str | None = None) -> None:
@@ -53,6 +54,7 @@ class AudioReader:
         """
         self.format: AudioFormat | None = None
         self.ended = False
+        self.codec: Codec | None = None
         self._media_type = (content_type or "").partition(";")[0].strip().lower()
         telephone = _TELEPHONE_TYPES.get(self._media_type)
         self._default_format = AudioFormat(telephone, _TELEPHONE_HZ) if telephone else default_format
@@ -65,12 +67,20 @@ class AudioReader:
     @property
     def computes(self) -> bool:
         """The audio is compressed: `feed` takes its time and is better not called in an event loop."""
-        return self._decoder is not None
+        return self.codec is not None
+
+    def hand_over(self) -> bytes:
+        """Return the compressed bytes fed so far, none of them decoded: somebody else decodes this stream."""
+        data = bytes(self._pending)
+        self._pending.clear()
+        return data
 
     @property
     def has_more(self) -> bool:
         """What was fed has more samples to give: call `feed` again, with nothing."""
-        return self._decoder is not None and (bool(self._pending) or self._decoder.has_more)
+        return self.codec is not None and (
+            bool(self._pending) or (self._decoder is not None and self._decoder.has_more)
+        )
 
     def close(self) -> None:
         """Give up: no more is wanted. Needed unless the audio has ended."""
@@ -126,15 +136,15 @@ class AudioReader:
 
     def _decompress(self, codec: Codec) -> bytes:
         """Begin with the next call, which the caller makes where it may take its time."""
-        self._decoder = StreamDecoder(codec)
+        self.codec = codec
         self._stage = self._decoded
         return b""
 
     def _decoded(self, last: bool) -> bytes:  # noqa: FBT001
-        assert self._decoder is not None
-        data = bytes(self._pending)
-        self._pending.clear()
-        samples = self._decoder.feed(data, last=last)
+        assert self.codec is not None
+        if self._decoder is None:
+            self._decoder = StreamDecoder(self.codec)
+        samples = self._decoder.feed(self.hand_over(), last=last)
         self.format = self._decoder.format
         self.ended = self._decoder.finished
         return samples

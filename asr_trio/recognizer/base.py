@@ -1,7 +1,7 @@
 """The seat that a decoder takes: what an engine does inside a worker process, and the frames between it and the server.
 
-One worker process serves one job at a time: a recognition, an interpretation or a compilation. The frames are
-transport-neutral (`ipc` puts them on a socket), so an engine can be anything that fits `Engine`.
+One worker process serves one job at a time: a recognition, an interpretation, a compilation or a compressed stream. The
+frames are transport-neutral (`ipc` puts them on a socket), so an engine can be anything that fits `Engine`.
 
 Audio is 16 kHz mono signed 16-bit little-endian. Positions are seconds from the first byte of the recognition.
 """
@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 
 import msgspec
 
+from asr_trio.audio.codecs import Codec
 from asr_trio.config import ModelSettings
 from asr_trio.protocol.results import Alternative
 
@@ -136,11 +137,27 @@ class Interpret(_Frame, frozen=True):
     max_sentences: int = 1
 
 
+class Decompress(_Frame, frozen=True):
+    """Bytes of a compressed stream, in a process of its own for each stream. Answered by Decompressed or Failed.
+
+    Attributes:
+        codec: what the stream is, the same in every frame.
+        data: the next bytes.
+        last: no more will come.
+    """
+
+    codec: Codec
+    data: bytes
+    last: bool
+
+
 class Probe(_Frame, frozen=True):
     """Answered by Alive as soon as everything before it is done: tells a busy worker from one that hangs."""
 
 
-ToWorker: TypeAlias = Open | StartSegment | Audio | Pause | Resume | EndSegment | Cancel | Compile | Interpret | Probe
+ToWorker: TypeAlias = (
+    Open | StartSegment | Audio | Pause | Resume | EndSegment | Cancel | Compile | Interpret | Decompress | Probe
+)
 
 # --- worker to server -------------------------------------------------------------------------------------------
 
@@ -197,6 +214,22 @@ class Interpreted(_Frame, frozen=True):
     alternatives: tuple[Alternative, ...]
 
 
+class Decompressed(_Frame, frozen=True):
+    """Samples that a Decompress completed.
+
+    Attributes:
+        pcm: 16-bit mono samples.
+        sample_rate_hz: theirs; 0 as long as it is not known.
+        has_more: there are more already: ask again, with no bytes.
+        finished: the stream has ended.
+    """
+
+    pcm: bytes
+    sample_rate_hz: int
+    has_more: bool
+    finished: bool
+
+
 class Alive(_Frame, frozen=True):
     """The answer to Probe."""
 
@@ -213,7 +246,9 @@ class Failed(_Frame, frozen=True):
     details: dict[str, Any] = {}
 
 
-FromWorker: TypeAlias = Opened | Partial | Final | Closed | Compiled | Interpreted | Alive | Working | Failed
+FromWorker: TypeAlias = (
+    Opened | Partial | Final | Closed | Compiled | Interpreted | Decompressed | Alive | Working | Failed
+)
 
 
 class Recognition(Protocol):

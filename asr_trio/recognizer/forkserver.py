@@ -153,6 +153,8 @@ class ForkServer:
         try:
             engines = Engines(ModelRegistry(RecognizerSettings.model_validate_json(frame.settings)))
             engines.preload()
+            with contextlib.suppress(ImportError):
+                import av  # noqa: F401 - the optional codecs, shared by all workers
         except AsrError as error:
             self._say(Unusable(type(error).__name__, str(error)))
             return None

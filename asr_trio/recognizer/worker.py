@@ -19,6 +19,7 @@ from typing import Final
 import msgspec
 
 from asr_trio import errors
+from asr_trio.audio.decoder import StreamDecoder
 from asr_trio.protocol.results import Alternative
 from asr_trio.recognizer import base, ipc
 from asr_trio.recognizer.engines import Engines
@@ -58,6 +59,7 @@ class Worker:
         self._ended = False
         self._said_s = time.monotonic()
         self._recognition: Competition | None = None
+        self._decoder: StreamDecoder | None = None
         self._recognitions = 0
         self._niced = False
         self._hinted = False
@@ -121,8 +123,22 @@ class Worker:
                 self._say(msgspec.structs.replace(compiled, cpu_s=time.process_time() - started_s))
             case base.Interpret():
                 self._say(base.Interpreted(alternatives=interpret_text(frame)))
+            case base.Decompress():
+                self._say(self._decompress(frame))
             case base.Probe():
                 self._say(base.Alive())
+
+    def _decompress(self, frame: base.Decompress) -> base.Decompressed:
+        if self._decoder is None:
+            self._decoder = StreamDecoder(frame.codec)
+        pcm = self._decoder.feed(frame.data, last=frame.last)
+        found = self._decoder.format
+        return base.Decompressed(
+            pcm=pcm,
+            sample_rate_hz=found.sample_rate_hz if found is not None else 0,
+            has_more=self._decoder.has_more,
+            finished=self._decoder.finished,
+        )
 
     # --- a recognition -------------------------------------------------------------------------------------------
 

@@ -396,6 +396,18 @@ class WorkerPool:
         worker.kill_channel()
         await self._tell_fork_server(forkserver.Kill(worker.pid))
 
+    @asynccontextmanager
+    async def decompressor(self) -> AsyncIterator[Worker]:
+        """Lend a worker for one compressed stream. Nobody else ever gets it: it has read what a stranger sent.
+
+        Raises:
+            BusyError: all processes are taken.
+            WorkerTimeoutError: no process could be started in time.
+        """
+        async with self._worker() as worker:
+            worker.recycle = True
+            yield worker
+
     # --- jobs ----------------------------------------------------------------------------------------------------
 
     async def compile(

@@ -8,7 +8,6 @@ one `RecognitionFailed`; the worker goes back to the pool in every case.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections import deque
 from collections.abc import Callable
@@ -33,6 +32,7 @@ from asr_trio.errors import AsrError, AudioOverflowError, RecognizerError, Worke
 from asr_trio.protocol.parameters import RecognitionParameters
 from asr_trio.recognizer import base
 from asr_trio.server.pool import Worker
+from asr_trio.server.samples import SampleSource
 from asr_trio.server.services import Services
 from asr_trio.server.tracing import NO_SPAN
 from asr_trio.session.events import (
@@ -234,24 +234,24 @@ class Recognition:
         reader = AudioReader(default_format=_raw_format(content_type, self._raw_rate_hz), content_type=content_type)
         frontend: Frontend | None = None
         try:
-            while True:
-                samples = await _read(reader, packet.audio, last=packet.last)
-                if frontend is None and reader.format is not None:
-                    frontend = Frontend(reader.format, self._endpointer_settings())
-                if frontend is not None and not await self._process(worker, frontend, samples):
-                    return
-                if reader.has_more:
-                    packet = _Packet(b"", packet.last, None)
-                    continue
-                if packet.last or reader.ended:
-                    break
-                packet = await self.audio.pop()
+            async with SampleSource(reader, self._pool) as source:
+                while True:
+                    samples = await source.feed(packet.audio, last=packet.last)
+                    if frontend is None and source.format is not None:
+                        frontend = Frontend(source.format, self._endpointer_settings())
+                    if frontend is not None and not await self._process(worker, frontend, samples):
+                        return
+                    if source.has_more:
+                        packet = _Packet(b"", packet.last, None)
+                        continue
+                    if packet.last or source.ended:
+                        break
+                    packet = await self.audio.pop()
             if frontend is None:
                 self._deliver(AudioEnded(recognition=self.number, position_s=0.0))
             elif await self._pass_on(worker, frontend.flush()):
                 self._deliver(AudioEnded(recognition=self.number, position_s=frontend.position_s))
         finally:
-            reader.close()
             if frontend is not None:
                 self._count_audio(frontend.position_s)
 
@@ -389,12 +389,6 @@ class Recognition:
             partial_interval_ms=wanted.partial_interval_ms if wanted.partial_results_enabled else None,
             hints=wanted.hints,
         )
-
-
-async def _read(reader: AudioReader, audio: bytes, *, last: bool) -> bytes:
-    """Return the samples that some bytes complete; compressed audio is decoded in a thread."""
-    feed = functools.partial(reader.feed, audio, last=last)
-    return await trio.to_thread.run_sync(feed, abandon_on_cancel=True) if reader.computes else feed()
 
 
 def _raw_format(content_type: str | None, default_rate_hz: int) -> AudioFormat:

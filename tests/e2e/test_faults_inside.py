@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 from pathlib import Path
@@ -116,3 +117,55 @@ async def test_a_client_that_vanishes_frees_its_worker(speech):
                 # Cut the line without a word.
                 await trio.aclose_forcefully(session._line._websocket._stream)
         await settled(lambda: not server.pool.workers_leased)
+
+
+async def test_compressed_audio_is_read_by_a_process_of_its_own_that_nobody_else_gets(speech):
+    """FFmpeg reads what strangers send: not in the server, and not where another caller's audio will be."""
+    soundfile = pytest.importorskip("soundfile")
+    pytest.importorskip("av")
+    flac = io.BytesIO()
+    soundfile.write(flac, speech, 16_000, format="FLAC")
+    async with (
+        running() as server,
+        server.connect() as other,
+        server.connect() as session,
+        trio.open_nursery() as nursery,
+    ):
+        expected = (await other.recognize(wav(speech, 16_000), lm=SLM).final()).text
+        heard = []
+
+        async def recognise():
+            heard.append(await session.recognize(flac.getvalue(), lm=SLM).final())
+
+        nursery.start_soon(recognise)
+        await settled(lambda: server.pool.workers_leased == 2)
+        await settled(lambda: heard)
+        assert heard[0].text == expected
+        await settled(lambda: not server.pool.workers_leased)
+        assert server.pool.restarts["recycled"] == 1
+
+
+async def test_the_loss_of_the_process_that_decodes_compressed_audio_fails_one_recognition(speech):
+    soundfile = pytest.importorskip("soundfile")
+    pytest.importorskip("av")
+    flac = io.BytesIO()
+    soundfile.write(flac, speech, 16_000, format="FLAC")
+
+    async def slowly():
+        yield flac.getvalue()[:5000]
+        await trio.sleep_forever()
+
+    async with running() as server, server.connect() as session, trio.open_nursery() as nursery:
+        heard = []
+
+        async def recognise():
+            heard.extend(await events_of(session.recognize(slowly(), lm=SLM)))
+
+        nursery.start_soon(recognise)
+        await settled(lambda: server.pool.workers_leased == 2)
+        idle = {worker.pid for worker in server.pool._idle}
+        for pid in set(children(fork_server())) - idle:
+            os.kill(pid, signal.SIGKILL)
+        await settled(lambda: heard and results(heard))
+        assert results(heard)[-1].result_status is ResultStatus.FAILURE
+        assert (await session.recognize(wav(speech, 16_000), lm=SLM).final()).text

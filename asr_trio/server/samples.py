@@ -1,0 +1,81 @@
+"""The samples in the audio of one recognition.
+
+What is not compressed is read here, as that costs next to nothing. Compressed audio is decoded by FFmpeg, a great deal
+of C code for what strangers send: it gets a worker process of its own, inside the sandbox, for as long as the stream
+lasts.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from asr_trio.audio.container import AudioFormat, AudioReader
+from asr_trio.recognizer import base
+from asr_trio.server.pool import Worker, WorkerPool
+
+
+class SampleSource:
+    """Takes bytes and gives samples; an asynchronous context, which holds the process where one is needed.
+
+    Attributes:
+        format: how the samples are laid out, or None while that is not known.
+        ended: all samples have come, whatever else is sent.
+        has_more: there are more samples already: call `feed` again, with nothing.
+    """
+
+    def __init__(self, reader: AudioReader, pool: WorkerPool) -> None:
+        """Take the reader of the bytes, and the pool that lends processes."""
+        self.format: AudioFormat | None = None
+        self.ended = False
+        self.has_more = False
+        self._reader = reader
+        self._pool = pool
+        self._stack = AsyncExitStack()
+        self._decompressor: Worker | None = None
+
+    async def feed(self, data: bytes, *, last: bool = False) -> bytes:
+        """Take the next bytes and return the samples that they complete.
+
+        Args:
+            data: any number of bytes.
+            last: no more will come.
+
+        Raises:
+            AudioFormatError: the bytes cannot be decoded.
+            AsrError: there is no process to decode them, or it failed.
+        """
+        if self.ended:
+            return b""
+        if not self._is_compressed():
+            samples = self._reader.feed(data, last=last)
+            if not self._is_compressed():
+                self.format, self.ended = self._reader.format, self._reader.ended
+                return samples
+            data = self._reader.hand_over()
+        return await self._decompressed(data, last=last)
+
+    def _is_compressed(self) -> bool:
+        return self._reader.codec is not None
+
+    async def _decompressed(self, data: bytes, *, last: bool) -> bytes:
+        assert self._reader.codec is not None
+        if self._decompressor is None:
+            self._decompressor = await self._stack.enter_async_context(self._pool.decompressor())
+        frame = base.Decompress(codec=self._reader.codec, data=data, last=last)
+        found: base.Decompressed = await self._decompressor.ask(frame, base.Decompressed)
+        if self.format is None and found.sample_rate_hz:
+            self.format = AudioFormat("pcm_s16", found.sample_rate_hz)
+        self.has_more, self.ended = found.has_more, found.finished
+        return found.pcm
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Give the process back."""
+        await self._stack.__aexit__(kind, error, traceback)
