@@ -144,6 +144,7 @@ PARAMETER_TESTS = {
     "Infer-age-enabled": "protocol/test_parameters.py::test_classifier_may_be_declined_but_not_asked_for",
     "Infer-gender-enabled": "protocol/test_parameters.py::test_classifier_may_be_declined_but_not_asked_for",
     "Infer-emotion-enabled": "protocol/test_parameters.py::test_classifier_may_be_declined_but_not_asked_for",
+    "grammar.unknownWords": "e2e/test_grammar_documents.py::test_each_session_says_what_becomes_of_unknown_words",
     "hints.words": "e2e/test_parameters.py::test_hints_move_the_result_of_their_recognition_only",
 }
 

@@ -20,7 +20,7 @@ from asr_trio.errors import GrammarError, LanguageModelNotFoundError
 from asr_trio.grammar import builtin, semantics
 from asr_trio.grammar.compile import CompiledGrammar, compile_grammar
 from asr_trio.grammar.generate import Generator
-from asr_trio.grammar.lexicon import Lexicon, UnknownWords
+from asr_trio.grammar.lexicon import SILENCE, Lexicon, UnknownWords
 from asr_trio.grammar.link import JSGF_SCHEME
 from asr_trio.grammar.reader import read_grammar
 from asr_trio.grammar.writer import write
@@ -31,7 +31,7 @@ Source = Annotated[str, Parameter(help="A file (JSGF, SRGS ABNF or XML), builtin
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print one JSON document.")]
 Dictionary = Annotated[Path | None, Parameter(help="A CMU Sphinx dictionary; that of the embedded model without it.")]
 Unknown = Annotated[UnknownWords, Parameter(help="What becomes of words that the dictionary does not have.")]
-_NO_PHONES = ("SIL",)
+_NO_PHONES = (SILENCE,)
 _ANY_WORD = Lexicon({}, pronouncers={"en": lambda _: _NO_PHONES})
 """For what needs no sound: every word has the same one, and no dictionary is read."""
 

@@ -11,7 +11,7 @@ import gc
 import hashlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -19,44 +19,16 @@ import msgspec
 from asr_trio.errors import GrammarError
 from asr_trio.grammar.automaton import TooLargeError
 from asr_trio.grammar.graph import Graph, build_graph
-from asr_trio.grammar.lexicon import Lexicon, UnknownWords
+from asr_trio.grammar.lexicon import SILENCE, Lexicon, UnknownWords
 from asr_trio.grammar.link import Program, Resolver, link
 from asr_trio.grammar.model import LITERAL_TAGS, Grammar, uses_scripts
 from asr_trio.grammar.network import GARBAGE, WORD, Network, NetworkBuilder
+from asr_trio.grammar.pronounce import Pronouncing
 from asr_trio.grammar.reader import read_grammar
 from asr_trio.grammar.unfold import NotRegularError
 
 FORMAT: Final = 1
 """Raised whenever a compiled grammar of an older program can no longer be used."""
-
-FILLER_PHONES: Final = (
-    *(
-        "AA",
-        "AE",
-        "AH",
-        "AO",
-        "AW",
-        "AY",
-        "B",
-        "CH",
-        "D",
-        "DH",
-        "EH",
-        "ER",
-        "EY",
-        "F",
-        "G",
-        "HH",
-        "IH",
-        "IY",
-        "JH",
-        "K",
-    ),
-    *("L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V", "W", "Y", "Z", "ZH"),
-)
-"""Phones that GARBAGE loops over, each a word of its own; names of the CMU phone set."""
-
-_LISTED_WORDS = 50
 
 
 class GrammarLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -212,9 +184,13 @@ def compile_model(
     limits: GrammarLimits | None = None,
     resolver: Resolver | None = None,
     unknown_words: UnknownWords = "generate",
+    further: Mapping[str, Sequence[str]] | None = None,
     root: str = "",
 ) -> CompiledGrammar:
-    """Compile a grammar that has been read; see `compile_grammar`."""
+    """Compile a grammar that has been read; see `compile_grammar`.
+
+    `further` are pronunciations besides those that are found, by word in small letters.
+    """
     limits = limits or GrammarLimits()
     deadline_s = time.monotonic() + limits.time_s
     program = link(grammar, resolver=resolver, root=root)
@@ -224,15 +200,17 @@ def compile_model(
     language = grammar.language or lexicon.language
     if not lexicon.covers(language):
         warnings.append(f"no pronunciations for language {language}: its words are read as {lexicon.language}")
-    pronunciations, ignored = _pronounce(builder, program, lexicon, unknown_words, warnings)
+    pronunciations, ignored = Pronouncing(lexicon, unknown_words, further or {}).pronounce(builder, program)
     _check_scripts(builder, program)
     usable = _without_words(network, ignored) if ignored else network
     words = [token.text for token in builder.words]
     fillers = range(0)
     if GARBAGE in network.kinds:
-        fillers = range(len(words), len(words) + len(FILLER_PHONES))
-        words += [""] * len(FILLER_PHONES)
-        pronunciations += [[phone] for phone in FILLER_PHONES]
+        # GARBAGE loops over phones, each a word of its own.
+        phones = sorted(lexicon.phones - {SILENCE}) or [SILENCE]
+        fillers = range(len(words), len(words) + len(phones))
+        words += [""] * len(phones)
+        pronunciations += [[phone] for phone in phones]
     graph = _graph(usable, program, fillers, limits, deadline_s)
     graph.sort(_ranks(pronunciations))
     return CompiledGrammar(
@@ -309,62 +287,6 @@ def _graph(network: Network, program: Program, fillers: range, limits: GrammarLi
             program.rules[program.root].rule.at,
             "shorten counted repeats and the nesting of rules in rules",
         ) from error
-
-
-def _pronounce(
-    builder: NetworkBuilder, program: Program, lexicon: Lexicon, unknown_words: UnknownWords, warnings: list[str]
-) -> tuple[list[list[str]], set[int]]:
-    """Return the pronunciations of all words, and the words to leave out.
-
-    Raises:
-        GrammarError: naming every unknown word, where the policy is to reject or nothing can say them.
-    """
-    spoken: list[list[str]] = []
-    unknown: list[int] = []
-    generated: list[str] = []
-    foreign: set[str] = set()
-    for index, (token, (grammar, language)) in enumerate(zip(builder.words, builder.word_origins, strict=True)):
-        spoken_in = language if not language or lexicon.covers(language) else lexicon.language
-        found = token.pronunciations or _from_own_lexicon(program, grammar, token.text, lexicon)
-        found = found or lexicon.pronunciations(token.text, spoken_in)
-        if not found and unknown_words == "generate":
-            found = lexicon.generate(token.text, spoken_in)
-            if found and lexicon.is_foreign(spoken_in):
-                foreign.add(spoken_in)
-            elif found:
-                generated.append(token.text)
-        if not found:
-            unknown.append(index)
-        spoken.append(list(found))
-    warnings.extend(f"{language} is said with the phones of {lexicon.language}" for language in sorted(foreign))
-    if generated:
-        warnings.append(f"pronounced by their spelling: {_listed(generated)}")
-    if not unknown:
-        return spoken, set()
-    texts = [builder.words[index].text for index in unknown]
-    if unknown_words == "ignore":
-        warnings.append(f"left out for want of a pronunciation: {_listed(texts)}")
-        return spoken, set(unknown)
-    owner, _ = builder.word_origins[unknown[0]]
-    raise program.grammars[owner].source.error(
-        f"{len(texts)} word{'s' * (len(texts) > 1)} without a pronunciation: {_listed(texts)}",
-        builder.words[unknown[0]].at,
-        "check the spelling, write signs as words, or give pronunciations in a lexicon",
-    )
-
-
-def _from_own_lexicon(program: Program, grammar: int, text: str, lexicon: Lexicon) -> tuple[str, ...]:
-    """Return what the lexicons that a grammar names say about a word."""
-    entry = program.lexicons.get(grammar, {}).get(text.lower())
-    if entry is None:
-        return ()
-    aliased = (lexicon.pronunciations(alias) or lexicon.generate(alias) for alias in entry.aliases)
-    return (*entry.phones, *(phones for variants in aliased for phones in variants))
-
-
-def _listed(words: list[str]) -> str:
-    more = len(words) - _LISTED_WORDS
-    return ", ".join(words[:_LISTED_WORDS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _without_words(network: Network, words: set[int]) -> Network:

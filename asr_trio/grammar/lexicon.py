@@ -5,17 +5,21 @@ A pronunciation is a string of phones separated by spaces, as dictionaries write
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from asr_trio.errors import ConfigError
 from asr_trio.grammar import numerals, portuguese
 
 if TYPE_CHECKING:
     from asr_trio.grammar.spelling import SpellingModel
+
+SILENCE: Final = "SIL"
+"""What all acoustic models of CMU Sphinx call it."""
 
 UnknownWords: TypeAlias = Literal["generate", "reject", "ignore"]
 """What becomes of words without a pronunciation: make one from the spelling, refuse the grammar, or leave them out."""
@@ -130,6 +134,19 @@ class Lexicon:
                     return ()
                 said.append(found[0])
         return (" ".join(said),) if said else ()
+
+    def say(self, word: str) -> tuple[str, ...]:
+        """Return pronunciations in the model's language: those that are known, else one by the spelling."""
+        return self.pronunciations(word) or self.generate(word)
+
+    @functools.cached_property
+    def phones(self) -> frozenset[str]:
+        """The phones that the dictionary is written in."""
+        return frozenset(phone for spoken in set(self._entries.values()) for phone in spoken.split())
+
+    def has_phones(self, pronunciation: str) -> bool:
+        """Tell whether a pronunciation is written in them; a lexicon without a dictionary takes any."""
+        return not self._entries or self.phones.issuperset(pronunciation.split())
 
     def covers(self, language: str) -> bool:
         """Tell whether words of `language` can be said at all."""

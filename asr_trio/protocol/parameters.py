@@ -8,7 +8,7 @@ sends, :func:`update` takes what is good and names what is not; nothing here is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -45,6 +45,7 @@ class RecognitionParameters(msgspec.Struct, frozen=True, kw_only=True):
         level_mode: 0 ignores amplitude, 1 measures a threshold over `auto_level_len_ms`, 2 uses a fixed one.
         level_threshold: mean amplitude in percent of full scale; in level mode 1 added to what was measured.
         no_input_timeout_explicit: a client set the time itself; then it also runs out on that much audio.
+        unknown_words: what becomes of words of a grammar without a pronunciation; "" leaves it to the operator.
         hints: value of ``hints.words`` as sent; see :mod:`asr_trio.protocol.hints`.
         media_type: type of the coming audio as announced by START_RECOGNITION, or "".
     """
@@ -71,6 +72,7 @@ class RecognitionParameters(msgspec.Struct, frozen=True, kw_only=True):
     no_input_timeout_explicit: bool = False
     recognition_timer_enabled: bool = True
     recognition_timeout_ms: int = 30_000
+    unknown_words: Literal["", "generate", "reject", "ignore"] = ""
     hints: str = ""
     textify_enabled: bool = False
     textify_formatting_enabled: bool = True
@@ -120,6 +122,10 @@ def _parse_value(parameter: Parameter, text: str) -> Value:
         return parse_bool(text)
     if parameter.kind is Kind.TEXT:
         return text
+    if parameter.kind is Kind.CHOICE:
+        if text.lower() not in parameter.choices:
+            raise ValueError(text)
+        return text.lower()
     if parameter.kind is Kind.HINTS:
         parse_hints(text)
         return text

@@ -23,6 +23,8 @@ class Kind(StrEnum):
     TEXT = "text"
     HINTS = "hints"
     """Text that :mod:`asr_trio.protocol.hints` understands."""
+    CHOICE = "choice"
+    """One of `Parameter.choices`, in any case."""
 
 
 class Support(Enum):
@@ -46,6 +48,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
         maximum: largest good value of a number.
         effect: what it does, for people.
         words: names for small numbers that older clients write.
+        choices: values of a choice, in small letters.
     """
 
     names: tuple[str, ...]
@@ -57,6 +60,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     maximum: float = math.inf
     support: Support = Support.APPLIED
     words: dict[str, int] = {}
+    choices: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -292,6 +296,13 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
         kind=Kind.BOOL,
         support=Support.UNSUPPORTED,
         effect="Emotion classifier",
+    ),
+    Parameter(
+        names=("grammar.unknownWords",),
+        field="unknown_words",
+        kind=Kind.CHOICE,
+        choices=("generate", "reject", "ignore"),
+        effect="Words of a grammar that no dictionary has: said by their spelling, refused, or left out with a warning",
     ),
     # Last: its value may hold characters at which the C++ client's tokenizer stops reading headers.
     Parameter(

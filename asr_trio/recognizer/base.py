@@ -8,12 +8,13 @@ Audio is 16 kHz mono signed 16-bit little-endian. Positions are seconds from the
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
 import msgspec
 
 from asr_trio.audio.codecs import Codec
 from asr_trio.config import ModelSettings
+from asr_trio.grammar.lexicon import UnknownWords
 from asr_trio.protocol.results import Alternative
 
 SAMPLE_RATE_HZ = 16_000
@@ -120,13 +121,16 @@ class Compile(_Frame, frozen=True):
 
     Attributes:
         documents: what is known by URI of the documents that it refers to; a worker fetches nothing itself.
+        unknown_words: what becomes of words without a pronunciation; "" leaves it to the operator's setting.
+        hints: the value of ``hints.words``, for the pronunciations in it.
     """
 
     text: bytes
     content_type: str | None
     lm: str
     documents: dict[str, Document] = {}
-    settings: dict[str, Any] = {}
+    unknown_words: UnknownWords | Literal[""] = ""
+    hints: str = ""
 
 
 class Interpret(_Frame, frozen=True):

@@ -56,7 +56,7 @@ class Engines:
             if settings.preload and find_maker(settings.engine).fork_safe:
                 self.get(name)
                 if settings.engine == POCKETSPHINX:
-                    lexicon(name, settings)
+                    _ = lexicon(name, settings).phones  # read now, shared by all processes
 
     def learn_spellings(self) -> None:
         """Make the models of unknown words' pronunciations and keep them on the disk: seconds each, once."""

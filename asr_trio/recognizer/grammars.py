@@ -18,6 +18,7 @@ from asr_trio.grammar.semantics import accepts, read
 from asr_trio.grammar.unite import unite
 from asr_trio.protocol.results import Alternative, Interpretation
 from asr_trio.recognizer.base import Compile, Compiled, GrammarModel, Interpret
+from asr_trio.recognizer.hints import hinted_pronunciations
 from asr_trio.recognizer.models import ModelRegistry, model_files
 
 
@@ -189,7 +190,8 @@ def compile_grammar(frame: Compile, registry: ModelRegistry) -> Compiled:
             grammar,
             lexicon=lexicon(name, settings),
             resolver=resolver,
-            unknown_words=registry.settings.unknown_words,
+            unknown_words=frame.unknown_words or registry.settings.unknown_words,
+            further=hinted_pronunciations(frame.hints, lexicon(name, settings)),
         )
     except GrammarError:
         if not missing:

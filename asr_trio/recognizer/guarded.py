@@ -125,17 +125,6 @@ class GuardedDecoder:
             except RuntimeError as error:
                 raise AcousticModelError(f"the acoustic model has no such phones: {phones}") from error
 
-    def sayable(self, pronunciations: Iterable[str]) -> tuple[str, ...]:
-        """Return those whose phones the acoustic model has."""
-        self._require(_State.IDLE, _State.ENDED)
-        found = []
-        for phones in pronunciations:
-            with contextlib.suppress(RuntimeError):
-                if not self._decoder.lookup_word(f"+{phones}"):
-                    self._decoder.add_word(f"+{phones}", phones, False)
-                found.append(phones)
-        return tuple(found)
-
     def add_hints(self, hints: Iterable[HintWord]) -> None:
         """Make words of the language model likelier, or new ones possible; for as long as the decoder lives.
 

@@ -14,7 +14,8 @@ from typing import Final
 
 import msgspec
 
-from asr_trio.protocol.hints import Hint
+from asr_trio.grammar.lexicon import Lexicon
+from asr_trio.protocol.hints import Hint, parse_hints
 
 MARK: Final = "+hint"
 PRONUNCIATIONS_MAX: Final = 4
@@ -57,6 +58,20 @@ def hint_words(hints: Iterable[Hint], pronounce: Callable[[str], tuple[str, ...]
         if said:
             words[text] = HintWord(text=text, pronunciations=said, boost=hint.boost)
     return tuple(words.values())
+
+
+def hinted_pronunciations(text: str, lexicon: Lexicon) -> dict[str, tuple[str, ...]]:
+    """Return the pronunciations that hints bring along, by word in small letters; those that can be said.
+
+    Args:
+        text: the value of ``hints.words``.
+        lexicon: of the acoustic model.
+    """
+    if "[" not in text:
+        return {}
+    words = hint_words((hint for hint in parse_hints(text) if hint.pronunciation), lexicon.say)
+    said = {word.text: tuple(filter(lexicon.has_phones, word.pronunciations)) for word in words}
+    return {word: pronunciations for word, pronunciations in said.items() if pronunciations}
 
 
 def entry_of(text: str) -> str:

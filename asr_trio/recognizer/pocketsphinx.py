@@ -27,7 +27,7 @@ from asr_trio.recognizer.features import Bands, Channel, FrontEnd, SegmentFeatur
 from asr_trio.recognizer.grammars import lexicon
 from asr_trio.recognizer.graphs import GraphDecoder, LoadedGrammar
 from asr_trio.recognizer.guarded import FRAMES_PER_SECOND, GuardedDecoder, Segment, is_filler, plain_word
-from asr_trio.recognizer.hints import HintWord, hint_words
+from asr_trio.recognizer.hints import hint_words, hinted_pronunciations
 from asr_trio.recognizer.models import ModelFiles, model_files
 
 NBEST_DEPTH: Final = 200
@@ -94,8 +94,9 @@ class PocketSphinxEngine:
         """Get ready to decode segments with one model of free speech, or with grammars in one graph."""
         grammars = tuple(model for model in models if isinstance(model, GrammarModel))
         if grammars:
-            hints = self._hints(settings.hints, pronounced=True)
-            further = {hint.text: self._grammars.decoder.sayable(hint.pronunciations) for hint in hints}
+            further = (
+                hinted_pronunciations(settings.hints, lexicon(self._name, self._settings)) if settings.hints else {}
+            )
             loaded = self._grammars.activate(grammars, further)
             lms = tuple(model.lm for model in grammars)
             return _GrammarRecognition(loaded, lms, self._grammars.decoder, self._acoustics, settings, channel_state)
@@ -103,16 +104,9 @@ class PocketSphinxEngine:
         if self._free is None:
             raise AcousticModelError(f"model {self._name!r} has no language model: it reads grammars only")
         if settings.hints:
-            self._free.add_hints(self._hints(settings.hints, pronounced=False))
+            say = lexicon(self._name, self._settings).say
+            self._free.add_hints(hint_words(parse_hints(settings.hints), say))
         return _FreeRecognition(self._free, self._acoustics, model.lm, settings, channel_state)
-
-    def _hints(self, text: str, *, pronounced: bool) -> tuple[HintWord, ...]:
-        """Return the hints that can be said; only those that bring pronunciations along, where `pronounced`."""
-        if not text:
-            return ()
-        words = lexicon(self._name, self._settings)
-        hints = (hint for hint in parse_hints(text) if hint.pronunciation or not pronounced)
-        return hint_words(hints, lambda word: words.pronunciations(word) or words.generate(word))
 
 
 def _readable_mixtures(acoustic: str) -> AcousticModel | None:

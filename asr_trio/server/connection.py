@@ -41,7 +41,6 @@ from asr_trio.session.events import (
     Effect,
     Event,
     Interpret,
-    LanguageModelSource,
     LanguageModelsPrepared,
     OpenRecognition,
     PrepareLanguageModels,
@@ -249,9 +248,9 @@ class Connection:
                 match request:
                     case PrepareLanguageModels():
                         earliest_s = trio.current_time() + _DEFINE_GRAMMAR_S
-                        resolved = await self._resolve(request.sources)
+                        resolved = await self._resolve(request)
                         await trio.sleep_until(earliest_s)
-                        return LanguageModelsPrepared(prepared=resolved.models)
+                        return LanguageModelsPrepared(prepared=resolved.models, warnings=resolved.warnings)
                     case Interpret():
                         return await self._interpret(request)
                     case OpenRecognition():
@@ -265,7 +264,7 @@ class Connection:
             return RequestFailed(error=RecognizerError("The request failed by a fault of the server"))
 
     async def _interpret(self, request: Interpret) -> TextInterpreted:
-        resolved = await self._resolve(request.sources)
+        resolved = await self._resolve(request)
         alternatives = await self._services.pool.interpret(
             request.text, resolved.models, request.parameters.max_sentences, party=self._party
         )
@@ -278,7 +277,7 @@ class Connection:
             self._channel_state = self._recognition.channel_state
             await self._recognition.finished.wait()
         with self._services.metrics.grammar_compile.time():
-            resolved = await self._resolve(request.sources)
+            resolved = await self._resolve(request)
         recognition = Recognition(
             request.recognition,
             resolved.models,
@@ -289,11 +288,13 @@ class Connection:
         )
         await self._nursery.start(recognition.run)
         self._recognition = recognition
-        return RecognitionOpened(recognition=request.recognition, language=resolved.language)
+        return RecognitionOpened(
+            recognition=request.recognition, language=resolved.language, warnings=resolved.warnings
+        )
 
-    async def _resolve(self, sources: tuple[LanguageModelSource, ...]) -> Resolved:
-        with self._services.tracing.span("language models", count=len(sources)):
-            return await self._services.models.resolve(sources, self._party)
+    async def _resolve(self, request: _Request) -> Resolved:
+        with self._services.tracing.span("language models", count=len(request.sources)):
+            return await self._services.models.resolve(request.sources, request.parameters, self._party)
 
     # --- time ---------------------------------------------------------------------------------------------------
 

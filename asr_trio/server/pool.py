@@ -258,7 +258,7 @@ def _is_computing(pid: int) -> bool:
 
 
 def _cached_bytes(key: tuple[Any, ...], found: base.Compiled) -> int:
-    text, _, _, documents = key
+    text, _, _, documents, *_ = key
     return len(text) + sum(len(document.text) for _, document in documents) + len(found.compiled)
 
 
@@ -410,34 +410,18 @@ class WorkerPool:
 
     # --- jobs ----------------------------------------------------------------------------------------------------
 
-    async def compile(
-        self,
-        text: bytes,
-        content_type: str | None,
-        lm: str,
-        documents: dict[str, base.Document] | None = None,
-        *,
-        party: str = "",
-    ) -> base.Compiled:
-        """Compile a grammar with the documents that it refers to, or find it compiled.
-
-        Args:
-            text: the grammar.
-            content_type: what it is, where that is known.
-            lm: its name.
-            documents: what it refers to, by URI.
-            party: who asks; parties take turns.
+    async def compile(self, frame: base.Compile, *, party: str = "") -> base.Compiled:
+        """Compile a grammar, or find it compiled. `party` is who asks: parties take turns.
 
         Raises:
             GrammarError: it is no grammar, or too large.
             AsrError: see `errors`.
         """
-        documents = documents or {}
-        key = (text, content_type, lm, tuple(documents.items()))
+        documents = tuple(frame.documents.items())
+        key = (frame.text, frame.content_type, frame.lm, documents, frame.unknown_words, frame.hints)
         found = self._compiled.get(key)
         if found is None:
             async with self._jobs.place(party), self._worker() as worker:
-                frame = base.Compile(text=text, content_type=content_type, lm=lm, documents=documents)
                 found = await worker.ask(frame, base.Compiled)
             self._compiled[key] = found
             self._compiled_bytes += _cached_bytes(key, found)

@@ -121,6 +121,8 @@ def _header(parameter: Parameter, defaults: RecognitionParameters) -> dict[str, 
             schema["maximum"] = parameter.maximum
     if parameter.kind is Kind.HINTS:
         schema |= {"pattern": _HINTS, "maxLength": 4000}
+    if parameter.kind is Kind.CHOICE:
+        schema["enum"] = ["", *parameter.choices]
     schema["default"] = getattr(defaults, parameter.field)
     if parameter.name.partition(".")[0] in {"noInputTimeout", "recognitionTimeout"} and parameter.kind is Kind.BOOL:
         schema["default"] = False

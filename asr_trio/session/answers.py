@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 from asr_trio.errors import AsrError
 from asr_trio.protocol.messages import Method, Response, Result, SessionStatus
 from asr_trio.session.events import Send
+
+NOTES_CHARACTERS: Final = 1000
+"""A grammar may have thousands of words to warn about."""
 
 
 class Answers:
@@ -27,9 +31,9 @@ class Answers:
         *,
         parameters: Mapping[str, str] | None = None,
         expires_ms: int | None = None,
-        message: str | None = None,
+        notes: Iterable[str] = (),
     ) -> Send:
-        """Return SUCCESS, with values or error words by parameter name."""
+        """Return SUCCESS, with values or error words by parameter name, and what the client should know besides."""
         return Send(
             message=Response(
                 handle=self._handle,
@@ -38,7 +42,7 @@ class Answers:
                 session_status=self._status(),
                 expires_ms=expires_ms,
                 parameters=dict(parameters or {}),
-                message=message,
+                message="; ".join(notes)[:NOTES_CHARACTERS] or None,
             )
         )
 

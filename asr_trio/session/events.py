@@ -117,9 +117,10 @@ Effect: TypeAlias = Send | PrepareLanguageModels | OpenRecognition | PushAudio |
 
 
 class LanguageModelsPrepared(_Value, frozen=True, kw_only=True):
-    """Answer to PrepareLanguageModels."""
+    """Answer to PrepareLanguageModels; `warnings` are what the author of a grammar should know."""
 
     prepared: Any
+    warnings: tuple[str, ...] = ()
 
 
 class RecognitionOpened(_Value, frozen=True, kw_only=True):
@@ -127,6 +128,7 @@ class RecognitionOpened(_Value, frozen=True, kw_only=True):
 
     recognition: int
     language: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class TextInterpreted(_Value, frozen=True, kw_only=True):

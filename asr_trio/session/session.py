@@ -80,7 +80,7 @@ class _Opening:
         self.number = number
         self.parameters = parameters
         self.echoes: dict[str, str] = {}
-        self.note: str | None = None
+        self.notes: tuple[str, ...] = ()
 
 
 _Request = DefineGrammar | InterpretText | _Opening
@@ -271,7 +271,7 @@ class Session:
         # values that were not understood stand in the Message.
         opening.echoes = {name: word for name, word in refused.items() if word != INVALID_VALUE}
         if bad := [name for name, word in refused.items() if word == INVALID_VALUE]:
-            opening.note = f"Ignored values of {', '.join(bad)}"
+            opening.notes = (f"Ignored values of {', '.join(bad)}",)
         self._begin(opening)
         return [OpenRecognition(recognition=opening.number, sources=sources, parameters=parameters)]
 
@@ -314,7 +314,7 @@ class Session:
             case DefineGrammar(), LanguageModelsPrepared():
                 name = request.content_id
                 self._grammars[name] = PreparedSource(prepared=event.prepared, lm=SESSION_SCHEME + name)
-                effects = [self._answers.success(Method.DEFINE_GRAMMAR)]
+                effects = [self._answers.success(Method.DEFINE_GRAMMAR, notes=event.warnings)]
             case InterpretText(), TextInterpreted():
                 result = interpretation_result(
                     event.alternatives,
@@ -344,7 +344,8 @@ class Session:
             language=event.language,
             now_s=now_s,
         )
-        return [self._answers.success(Method.START_RECOGNITION, parameters=opening.echoes, message=opening.note)]
+        notes = (*opening.notes, *event.warnings)
+        return [self._answers.success(Method.START_RECOGNITION, parameters=opening.echoes, notes=notes)]
 
     def _mismatch(self, request: _Request, event: RequestEvent) -> NoReturn:
         raise LocalProtocolError(f"{type(event).__name__} is no answer to {type(request).__name__}")

@@ -227,11 +227,15 @@ async def test_the_answer_to_a_job_that_was_given_up_is_never_given_to_another()
     async with running_pool() as pool:
         for delay_s in (0.0, 0.001, 0.01, 0.05):
             with trio.move_on_after(delay_s):
-                await pool.compile(many_words(int(delay_s * 1000)), "application/srgs", "slow")
-            answer = await pool.compile(b"#ABNF 1.0;\nroot $r;\n$r = yes;\n", "application/srgs", f"quick {delay_s}")
+                await pool.compile(compile_frame(many_words(int(delay_s * 1000)), "slow"))
+            answer = await pool.compile(compile_frame(b"#ABNF 1.0;\nroot $r;\n$r = yes;\n", f"quick {delay_s}"))
             model = base.GrammarModel(compiled=answer.compiled, digest=answer.digest, lm="quick")
             assert [found.text for found in await pool.interpret("yes", (model,), 1)] == ["yes"]
             assert await pool.interpret("word1", (model,), 1) == ()
+
+
+def compile_frame(text: bytes, lm: str) -> base.Compile:
+    return base.Compile(text=text, content_type="application/srgs", lm=lm)
 
 
 def many_words(salt: int) -> bytes:
