@@ -28,6 +28,7 @@ DOORS: Final = {
     "trio": ("server", "client", "cli"),
     "trio_websocket": ("server/transport.py", "client"),
     "pocketsphinx": ("recognizer", "grammar/lexicon.py"),
+    "faster_whisper": ("recognizer/whisper.py",),
     "asr_trio._dsp": ("audio/core.py",),
     "starlette": ("server",),
     "anycorn": ("server",),

@@ -8,6 +8,7 @@ Audio is 16 kHz mono signed 16-bit little-endian. Positions are seconds from the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
 import msgspec
@@ -242,6 +243,10 @@ class Working(_Frame, frozen=True):
     """Sign of life, sent unasked every second of uninterrupted work."""
 
 
+class Loaded(_Frame, frozen=True):
+    """The first frame of a worker that is kept for one model: it has loaded it. Else that frame is Failed."""
+
+
 class Failed(_Frame, frozen=True):
     """The job failed: `error` names a class of `asr_trio.errors`; the worker is still usable."""
 
@@ -251,8 +256,21 @@ class Failed(_Frame, frozen=True):
 
 
 FromWorker: TypeAlias = (
-    Opened | Partial | Final | Closed | Compiled | Interpreted | Decompressed | Alive | Working | Failed
+    Opened | Partial | Final | Closed | Compiled | Interpreted | Decompressed | Alive | Working | Loaded | Failed
 )
+
+
+class RecognitionAbandonedError(Exception):
+    """Nobody waits for the recognition any more. A pulse raises it; an engine lets it pass."""
+
+
+Pulse: TypeAlias = Callable[[], None]
+"""An engine calls it several times a second while one call of it takes longer: the server sees that work goes on, and a
+recognition that was given up ends at once, by RecognitionAbandonedError, with its process."""
+
+
+def no_pulse() -> None:
+    """Stand in where nobody listens."""
 
 
 class Recognition(Protocol):
@@ -289,7 +307,9 @@ class Engine(Protocol):
     Engines are found by the entry-point group ``asr_trio.engines``; an entry point names a class like this.
 
     Attributes:
-        fork_safe: the models may be loaded once, before processes are forked; else each worker loads its own.
+        fork_safe: the models may be loaded once, before processes are forked; else each worker loads its own, and
+            serves no other model's recognitions. The module itself is imported before processes are forked in any
+            case: importing it must start no thread.
     """
 
     fork_safe: ClassVar[bool]
@@ -301,5 +321,21 @@ class Engine(Protocol):
             AcousticModelError: the model cannot be had.
         """
 
-    def open(self, models: tuple[LanguageModel, ...], settings: DecoderSettings, channel_state: bytes) -> Recognition:
-        """Get ready to decode segments with one StatisticalModel, or with GrammarModels that compete in one search."""
+    def open(
+        self,
+        models: tuple[LanguageModel, ...],
+        settings: DecoderSettings,
+        channel_state: bytes,
+        pulse: Pulse = no_pulse,
+    ) -> Recognition:
+        """Get ready to decode segments.
+
+        Args:
+            models: one StatisticalModel, or GrammarModels that compete in one search.
+            settings: how.
+            channel_state: what an earlier recognition of the same caller returned, or empty.
+            pulse: to be called in long work.
+
+        Raises:
+            AsrError: the engine cannot read these models.
+        """

@@ -1,7 +1,7 @@
 """The engines of the configured models: found by name, made once for each process.
 
-``pocketsphinx`` and the scripted ``fake`` are built in; others come from the entry-point group ``asr_trio.engines``
-(`recognizer.base.Engine`).
+``pocketsphinx``, the scripted ``fake`` and ``whisper`` (with its extra) come with this package; others come from the
+entry-point group ``asr_trio.engines`` (`recognizer.base.Engine`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, cast
 from asr_trio.errors import AcousticModelError
 from asr_trio.recognizer.base import Engine, GrammarModel, LanguageModel
 from asr_trio.recognizer.grammars import grammar_model, lexicon
-from asr_trio.recognizer.models import FAKE, POCKETSPHINX, ModelRegistry
+from asr_trio.recognizer.models import FAKE, POCKETSPHINX, WHISPER, ModelRegistry
 
 ENTRY_POINT_GROUP: Final = "asr_trio.engines"
 
@@ -31,6 +31,13 @@ def find_maker(engine: str) -> type[Engine]:
         from asr_trio.recognizer.fake import FakeEngine
 
         return FakeEngine
+    if engine == WHISPER:
+        try:
+            from asr_trio.recognizer.whisper import WhisperEngine
+        except ImportError as error:
+            raise AcousticModelError("the engine 'whisper' needs its extra: pip install 'asr-trio[whisper]'") from error
+
+        return WhisperEngine
     for entry_point in entry_points(group=ENTRY_POINT_GROUP, name=engine):
         try:
             return cast("type[Engine]", entry_point.load())
@@ -57,6 +64,10 @@ class Engines:
                 self.get(name)
                 if settings.engine == POCKETSPHINX:
                     _ = lexicon(name, settings).phones  # read now, shared by all processes
+
+    def apart(self) -> tuple[str, ...]:
+        """Return the models that are not loaded here: each has worker processes of its own."""
+        return tuple(name for name in self.registry.settings.models if name not in self._engines)
 
     def learn_spellings(self) -> None:
         """Make the models of unknown words' pronunciations and keep them on the disk: seconds each, once."""

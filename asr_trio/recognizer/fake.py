@@ -2,7 +2,8 @@
 
 It takes the seat of any engine, in the same worker processes and through the same frames. The script is the option
 ``script`` of a configured model: a list of segments, each a mapping with ``text`` ("" for nothing understood) and
-optionally ``score``, ``partials`` (texts), ``crash`` or ``hang`` (true). Segments of a recognition take the entries in
+optionally ``score``, ``partials`` (texts), ``work_s`` (seconds that the
+result takes, with signs of life), ``crash`` or ``hang`` (true). Segments of a recognition take the entries in
 turn, the last one for ever after. Words share the time of the segment evenly.
 """
 
@@ -17,7 +18,7 @@ import msgspec
 from asr_trio.config import ModelSettings
 from asr_trio.errors import AcousticModelError
 from asr_trio.protocol.results import Alternative, Word
-from asr_trio.recognizer.base import SAMPLE_RATE_HZ, DecoderSettings, LanguageModel, Recognition
+from asr_trio.recognizer.base import SAMPLE_RATE_HZ, DecoderSettings, LanguageModel, Pulse, Recognition, no_pulse
 
 BYTES_PER_S: Final = 2 * SAMPLE_RATE_HZ
 CRASH_STATUS: Final = 86
@@ -31,6 +32,7 @@ class ScriptedSegment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     partials: tuple[str, ...] = ()
     crash: bool = False
     hang: bool = False
+    work_s: float = 0.0
 
 
 class FakeEngine:
@@ -51,14 +53,21 @@ class FakeEngine:
         if not self._script:
             raise AcousticModelError(f"model {name!r}: its script is empty")
 
-    def open(self, models: tuple[LanguageModel, ...], settings: DecoderSettings, channel_state: bytes) -> Recognition:  # noqa: ARG002
+    def open(
+        self,
+        models: tuple[LanguageModel, ...],
+        settings: DecoderSettings,  # noqa: ARG002
+        channel_state: bytes,  # noqa: ARG002
+        pulse: Pulse = no_pulse,
+    ) -> Recognition:
         """Begin at the start of the script."""
-        return _FakeRecognition(self._script, models[0].lm)
+        return _FakeRecognition(self._script, models[0].lm, pulse)
 
 
 class _FakeRecognition:
-    def __init__(self, script: tuple[ScriptedSegment, ...], lm: str) -> None:
+    def __init__(self, script: tuple[ScriptedSegment, ...], lm: str, pulse: Pulse) -> None:
         self._script = script
+        self._pulse = pulse
         self._lm = lm
         self._segments = 0
         self._start_s = 0.0
@@ -93,6 +102,9 @@ class _FakeRecognition:
             os._exit(CRASH_STATUS)
         if self._now.hang:
             time.sleep(3600)
+        until_s = time.monotonic() + self._now.work_s
+        while time.monotonic() < until_s:
+            self._pulse()
         texts = self._now.text.split()
         if not texts:
             return ()

@@ -283,6 +283,7 @@ def command(descriptor: int) -> tuple[list[str], dict[str, Any]]:
     root = os.path.dirname(os.path.dirname(os.path.abspath(asr_trio.__file__)))  # noqa: PTH120, PTH100
     # One thread for each library: a worker is one core's worth of work, and threads do not survive a fork.
     environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment["HF_HUB_OFFLINE"] = "1"  # models are files of this machine; nothing may be fetched
     return [sys.executable, "-P", "-m", "asr_trio.recognizer.forkserver", str(descriptor)], environment
 
 

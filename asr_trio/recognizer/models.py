@@ -18,6 +18,7 @@ SLM_PREFIX: Final = "builtin:slm/"
 
 POCKETSPHINX: Final = "pocketsphinx"
 FAKE: Final = "fake"
+WHISPER: Final = "whisper"
 
 # Hundredths of a core for a second of live audio, partials included (benchmarks/bench_decode.py prints them).
 STATISTICAL_COST_UNITS: Final = {"fast": 9.0, "balanced": 14.0, "accurate": 40.0}

@@ -21,7 +21,7 @@ from asr_trio.protocol.results import Alternative, Word
 from asr_trio.recognizer.acoustic import AcousticModel, SegmentScores
 from asr_trio.recognizer.alternatives import place_words, substitutions
 from asr_trio.recognizer.bands import model_bands
-from asr_trio.recognizer.base import DecoderSettings, GrammarModel, LanguageModel, Recognition
+from asr_trio.recognizer.base import DecoderSettings, GrammarModel, LanguageModel, Pulse, Recognition, no_pulse
 from asr_trio.recognizer.confidence import Evidence, SpokenWord, trained_model
 from asr_trio.recognizer.features import Bands, Channel, FrontEnd, SegmentFeatures, read_parameters
 from asr_trio.recognizer.grammars import lexicon
@@ -90,7 +90,13 @@ class PocketSphinxEngine:
             options = {"dict": files.dictionary, "lm": files.lm, **PROFILES[settings.profile]}
             self._free = _decoder(files, settings, parameters.ncep, options)
 
-    def open(self, models: tuple[LanguageModel, ...], settings: DecoderSettings, channel_state: bytes) -> Recognition:
+    def open(
+        self,
+        models: tuple[LanguageModel, ...],
+        settings: DecoderSettings,
+        channel_state: bytes,
+        pulse: Pulse = no_pulse,  # noqa: ARG002 - blocks are short
+    ) -> Recognition:
         """Get ready to decode segments with one model of free speech, or with grammars in one graph."""
         grammars = tuple(model for model in models if isinstance(model, GrammarModel))
         if grammars:

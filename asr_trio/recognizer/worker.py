@@ -35,6 +35,8 @@ READ_AHEAD_FRAMES: Final = 256
 """Frames looked ahead for a Cancel while audio is being decoded; the rest waits in the socket."""
 
 WORKING_INTERVAL_S: Final = 1.0
+WORKED_LEAST_S: Final = 0.01
+"""Processor time since the last sign of life that tells work from waiting for ever."""
 BATCH_NICENESS: Final = 10
 
 
@@ -63,6 +65,9 @@ class Worker:
         self._recognitions = 0
         self._niced = False
         self._hinted = False
+        self._abandoned = False
+        self._own_bytes = 0
+        self._worked_s = 0.0
 
     def run(self) -> None:
         """Serve frames until the server closes its end."""
@@ -72,6 +77,20 @@ class Worker:
             except errors.AsrError as error:
                 self._drop_recognition()
                 self._say(_failed(error))
+            except base.RecognitionAbandonedError:
+                self._abandoned = True  # its engine may still be at it
+
+    def load(self, model: str) -> bool:
+        """Load the model that this process is kept for; tell the server how it went."""
+        before = resident_bytes()
+        try:
+            self._engines.get(model)
+        except errors.AsrError as error:
+            self._say(_failed(error))
+            return False
+        self._own_bytes = resident_bytes() - before
+        self._say(base.Loaded())
+        return True
 
     # --- frames --------------------------------------------------------------------------------------------------
 
@@ -95,7 +114,7 @@ class Worker:
 
     def _say(self, frame: base.FromWorker) -> None:
         self._channel.sendall(ipc.encode(frame))
-        self._said_s = time.monotonic()
+        self._said_s, self._worked_s = time.monotonic(), time.process_time()
 
     def _take(self, frame: base.ToWorker) -> None:
         match frame:
@@ -153,7 +172,7 @@ class Worker:
         self._recognitions += 1
         # Words that one caller expects stay in the decoder: the next caller gets another process.
         self._hinted = self._hinted or bool(frame.settings.hints)
-        self._recognition = Competition(frame, self._engines)
+        self._recognition = Competition(frame, self._engines, self._pulse)
         self._say(base.Opened())
 
     def _running(self) -> Competition:
@@ -167,8 +186,22 @@ class Worker:
                 return
             for partial in recognition.accept(block):
                 self._say(partial)
-            if time.monotonic() - self._said_s > WORKING_INTERVAL_S:
-                self._say(base.Working())
+            self._show_life()
+
+    def _show_life(self) -> None:
+        silent = time.monotonic() - self._said_s > WORKING_INTERVAL_S
+        if silent and time.process_time() - self._worked_s > WORKED_LEAST_S:
+            self._say(base.Working())
+
+    def _pulse(self) -> None:
+        """Let an engine live on in long work.
+
+        Raises:
+            RecognitionAbandonedError: its recognition was given up.
+        """
+        if self._look_ahead():
+            raise base.RecognitionAbandonedError
+        self._show_life()
 
     def _drop_recognition(self) -> None:
         if self._recognition is not None:
@@ -179,8 +212,9 @@ class Worker:
     def _cancel(self) -> None:
         self._drop_recognition()
         rss_bytes = resident_bytes()
-        worn = self._recognitions >= self._recycle.recognitions or rss_bytes > self._recycle.rss_bytes
-        self._say(base.Closed(recycle=worn or self._niced or self._hinted, rss_bytes=rss_bytes))
+        worn = self._recognitions >= self._recycle.recognitions or rss_bytes - self._own_bytes > self._recycle.rss_bytes
+        recycle = worn or self._niced or self._hinted or self._abandoned
+        self._say(base.Closed(recycle=recycle, rss_bytes=rss_bytes))
 
 
 class Competition:
@@ -190,14 +224,14 @@ class Competition:
     grammar refuses what it does not explain; otherwise the best scores win.
     """
 
-    def __init__(self, frame: base.Open, engines: Engines) -> None:
+    def __init__(self, frame: base.Open, engines: Engines, pulse: base.Pulse = base.no_pulse) -> None:
         self._settings = frame.settings
         self._grammars = {model.lm for model in frame.models if isinstance(model, base.GrammarModel)}
         states = msgspec.msgpack.decode(frame.channel_state, type=dict[str, bytes]) if frame.channel_state else {}
         self._contestants: list[tuple[str, base.Recognition]] = []
         try:
             for name, models in _groups(frame.models, engines):
-                recognition = engines.get(name).open(models, frame.settings, states.get(name, b""))
+                recognition = engines.get(name).open(models, frame.settings, states.get(name, b""), pulse)
                 self._contestants.append((name, recognition))
         except BaseException:
             self.close()
