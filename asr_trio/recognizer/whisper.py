@@ -42,15 +42,16 @@ from asr_trio.recognizer.transcript import (
 BYTES_PER_S: Final = 2 * SAMPLE_RATE_HZ
 FEATURE_FRAMES_PER_S: Final = 100
 WINDOW_FRAMES: Final = 3000
-"""What the encoder was trained on: 30 s, filled up with silence."""
+"""The most that the encoder takes: 30 s, filled up with silence."""
 TAIL_FRAMES: Final = 1000
 PARTIAL_TAIL_FRAMES: Final = 500
 """Silence after the audio where that makes less than the whole window. Attention costs the square of what it looks at;
 with 10 s results are as good as with the whole window at half the cost, with none at all loops start."""
 
-PIECE_S: Final = 29.0
-PIECE_LEAST_S: Final = 20.0
-"""A longer segment is read in pieces, cut at the quietest place between the two."""
+PIECE_S: Final = 12.0
+PIECE_LEAST_S: Final = 6.0
+"""A longer segment is read in pieces, cut at the quietest place between the two. The model could take 30 s, but skips
+sentences where there are several: 15 % of words wrong in pieces of 29 s where it is 9 % in pieces of 12."""
 
 PULSE_S: Final = 0.1
 TOKENS_PER_S: Final = 12
