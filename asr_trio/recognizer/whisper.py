@@ -48,6 +48,8 @@ PARTIAL_TAIL_FRAMES: Final = 500
 """Silence after the audio where that makes less than the whole window. Attention costs the square of what it looks at;
 with 10 s results are as good as with the whole window at half the cost, with none at all loops start."""
 
+SENTENCE_S: Final = 3.0
+"""A pause after at least this much ends a piece too."""
 PIECE_S: Final = 12.0
 PIECE_LEAST_S: Final = 6.0
 """A longer segment is read in pieces, cut at the quietest place between the two. The model could take 30 s, but skips
@@ -282,7 +284,7 @@ class _WhisperRecognition:
         self._pcm += pcm
         self._heard_bytes += len(pcm)
         if self._paused_bytes is None and len(self._pcm) > PIECE_S * BYTES_PER_S:
-            self._settle()
+            self._settle(quietest_place(_samples(self._pcm), PIECE_LEAST_S))
 
     def partial(self) -> tuple[Alternative, ...]:
         """Read the running piece again, where the budget allows it and there is something new."""
@@ -303,8 +305,11 @@ class _WhisperRecognition:
             self._prepared = self._paid(self._read_piece)
 
     def resume(self) -> None:
-        self._paused_bytes = None
-        self._prepared = None
+        """Keep what was said before the pause as a piece of its own, where it is long enough for one."""
+        before, self._paused_bytes = self._paused_bytes or 0, None
+        prepared, self._prepared = self._prepared, None
+        if before >= SENTENCE_S * BYTES_PER_S:
+            self._settle(before // 2, prepared)
 
     def finish_segment(self, end_s: float) -> tuple[Alternative, ...]:  # noqa: ARG002 - the interface's
         found = self._prepared if self._prepared is not None else self._off_thread(self._read_piece)
@@ -331,11 +336,13 @@ class _WhisperRecognition:
     def _heard_s(self) -> float:
         return self._heard_bytes / BYTES_PER_S
 
-    def _settle(self) -> None:
-        """Read the piece up to where it is cut, for good."""
-        samples = _samples(self._pcm)
-        cut = quietest_place(samples, PIECE_LEAST_S)
-        found = self._off_thread(lambda: self._reader.read(samples[:cut], self._hints, n_best=1))
+    def _settle(self, cut: int, found: tuple[Heard, ...] | None = None) -> None:
+        """Read the piece up to this sample for good, if it is not read yet."""
+        if found is None:
+            samples = _samples(self._pcm)[:cut]
+            found = self._off_thread(
+                lambda: self._reader.read(samples, self._hints, n_best=self._settings.max_sentences)
+            )
         if found:
             self._settled += self._placed(found[0])
         del self._pcm[: 2 * cut]
