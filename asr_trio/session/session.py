@@ -17,7 +17,6 @@ from asr_trio.errors import (
     AsrError,
     BusyError,
     InvalidStateError,
-    LanguageModelError,
     LocalProtocolError,
     RemoteProtocolError,
 )
@@ -46,10 +45,8 @@ from asr_trio.session.events import (
     Effect,
     Event,
     Interpret,
-    LanguageModelSource,
     LanguageModelsPrepared,
     OpenRecognition,
-    PreparedSource,
     PrepareLanguageModels,
     RecognitionEvent,
     RecognitionOpened,
@@ -60,7 +57,7 @@ from asr_trio.session.events import (
     TextInterpreted,
 )
 from asr_trio.session.recognition import Recognition, interpretation_result
-from asr_trio.session.sources import SESSION_SCHEME, parse_sources
+from asr_trio.session.sources import SessionGrammars
 from asr_trio.session.states import ANSWERS, WIRE_STATUS, Answer, State, Trigger
 from asr_trio.session.textify import is_available
 from asr_trio.session.timers import Timer, Timers
@@ -72,15 +69,14 @@ TIMEOUT_REASON: Final = "Session timeout."
 SHUTDOWN_REASON: Final = "The server is shutting down."
 
 
-class _Opening:
-    """A START_RECOGNITION that waits for its OpenRecognition."""
+class _Opening(msgspec.Struct, frozen=True, kw_only=True):
+    """A START_RECOGNITION that waits for its RecognitionOpened, and what its answer will say besides."""
 
-    def __init__(self, message: StartRecognition, number: int, parameters: RecognitionParameters) -> None:
-        self.message = message
-        self.number = number
-        self.parameters = parameters
-        self.echoes: dict[str, str] = {}
-        self.notes: tuple[str, ...] = ()
+    message: StartRecognition
+    number: int
+    parameters: RecognitionParameters
+    echoes: dict[str, str]
+    notes: tuple[str, ...]
 
 
 _Request = DefineGrammar | InterpretText | _Opening
@@ -127,7 +123,7 @@ class Session:
         self._recognition: Recognition | None = None
         self._request: _Request | None = None
         self._recognitions = 0
-        self._grammars: dict[str, PreparedSource] = {}
+        self._grammars = SessionGrammars(limits)
         self._draining = False
         self.parameters = self._defaults
         self.created = False
@@ -220,7 +216,7 @@ class Session:
             case StartRecognition():
                 return self._start_recognition(message)
             case InterpretText():
-                sources = self._sources(message)
+                sources = self._grammars.sources(message)
                 self._begin(message)
                 return [Interpret(text=message.text, sources=sources, parameters=self.parameters)]
             case StartInputTimers():
@@ -254,24 +250,27 @@ class Session:
         return [self._answers.success(Method.CREATE_SESSION, expires_ms=expires_ms)]
 
     def _define_grammar(self, message: DefineGrammar) -> list[Effect]:
-        sources = self._sources(message)
-        if message.content_id not in self._grammars and len(self._grammars) >= self._limits.grammars_per_session:
-            raise LanguageModelError(f"The session has {self._limits.grammars_per_session} grammars already")
+        sources = self._grammars.sources(message)
+        self._grammars.require_room(message.content_id)
         self._begin(message)
         return [PrepareLanguageModels(sources=sources, parameters=self.parameters)]
 
     def _start_recognition(self, message: StartRecognition) -> list[Effect]:
         if self._draining:
             raise BusyError("The server is shutting down")
-        sources = self._sources(message)
+        sources = self._grammars.sources(message)
         parameters, refused = self._updated(message.parameters)
-        opening = _Opening(message, self._recognitions, parameters)
-        self._recognitions += 1
         # .NET parses echoed values strictly, and an error there costs it this answer, without which it sends no audio:
         # values that were not understood stand in the Message.
-        opening.echoes = {name: word for name, word in refused.items() if word != INVALID_VALUE}
-        if bad := [name for name, word in refused.items() if word == INVALID_VALUE]:
-            opening.notes = (f"Ignored values of {', '.join(bad)}",)
+        bad = [name for name, word in refused.items() if word == INVALID_VALUE]
+        opening = _Opening(
+            message=message,
+            number=self._recognitions,
+            parameters=parameters,
+            echoes={name: word for name, word in refused.items() if word != INVALID_VALUE},
+            notes=(f"Ignored values of {', '.join(bad)}",) if bad else (),
+        )
+        self._recognitions += 1
         self._begin(opening)
         return [OpenRecognition(recognition=opening.number, sources=sources, parameters=parameters)]
 
@@ -282,15 +281,6 @@ class Session:
             parameters = msgspec.structs.replace(parameters, textify_enabled=False)
             refused |= {name: UNSUPPORTED for name in wishes if name.lower() == "textify.enabled"}
         return parameters, refused
-
-    def _sources(self, message: DefineGrammar | StartRecognition | InterpretText) -> tuple[LanguageModelSource, ...]:
-        return parse_sources(
-            message.content_type,
-            message.content_id,
-            message.body,
-            aliases=self._grammars,
-            max_grammar_bytes=self._limits.grammar_bytes,
-        )
 
     def _begin(self, request: _Request) -> None:
         """Wait for an answer of the shell; the client owes nothing meanwhile."""
@@ -312,8 +302,7 @@ class Session:
         self._touch(now_s)
         match request, event:
             case DefineGrammar(), LanguageModelsPrepared():
-                name = request.content_id
-                self._grammars[name] = PreparedSource(prepared=event.prepared, lm=SESSION_SCHEME + name)
+                self._grammars.define(request.content_id, event.prepared)
                 effects = [self._answers.success(Method.DEFINE_GRAMMAR, notes=event.warnings)]
             case InterpretText(), TextInterpreted():
                 result = interpretation_result(

@@ -1,12 +1,20 @@
-"""What the body of a request says about language models: a list of URIs or a grammar."""
+"""What a request says about language models, by a list of URIs or as a grammar, and what a session has defined."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
-from asr_trio.errors import GrammarError, LanguageModelNotFoundError, NoLanguageModelError, RemoteProtocolError
+from asr_trio.config import LimitSettings
+from asr_trio.errors import (
+    GrammarError,
+    LanguageModelError,
+    LanguageModelNotFoundError,
+    NoLanguageModelError,
+    RemoteProtocolError,
+)
+from asr_trio.protocol.messages import DefineGrammar, InterpretText, StartRecognition
 from asr_trio.session.events import GrammarSource, LanguageModelSource, PreparedSource, UriSource
 
 URI_LIST: Final = "text/uri-list"
@@ -107,3 +115,42 @@ def _source(uri: str, aliases: Mapping[str, PreparedSource]) -> LanguageModelSou
     if alias not in aliases:
         raise LanguageModelNotFoundError(f"The session has no grammar named {alias}")
     return aliases[alias]
+
+
+class SessionGrammars:
+    """The grammars that a session has defined, by name.
+
+    Args:
+        limits: how many there may be, and how long.
+    """
+
+    def __init__(self, limits: LimitSettings) -> None:
+        self._limits = limits
+        self._prepared: dict[str, PreparedSource] = {}
+
+    def sources(self, message: DefineGrammar | StartRecognition | InterpretText) -> tuple[LanguageModelSource, ...]:
+        """Return the language models that a request names; raises as :func:`parse_sources` does."""
+        return parse_sources(
+            message.content_type,
+            message.content_id,
+            message.body,
+            aliases=self._prepared,
+            max_grammar_bytes=self._limits.grammar_bytes,
+        )
+
+    def require_room(self, name: str) -> None:
+        """See to it that one more may be defined, or this one again.
+
+        Raises:
+            LanguageModelError: the session has as many as it may.
+        """
+        if name not in self._prepared and len(self._prepared) >= self._limits.grammars_per_session:
+            raise LanguageModelError(f"The session has {self._limits.grammars_per_session} grammars already")
+
+    def define(self, name: str, prepared: Any) -> None:
+        """Keep what was prepared, in place of an older one of that name."""
+        self._prepared[name] = PreparedSource(prepared=prepared, lm=SESSION_SCHEME + name)
+
+    def clear(self) -> None:
+        """Forget them all."""
+        self._prepared.clear()

@@ -36,7 +36,6 @@ from asr_trio.protocol.messages import (
 from asr_trio.session import events
 from asr_trio.session.session import Session
 from asr_trio.session.states import State
-from asr_trio.session.timers import Timer
 
 from .driver import FREE, alternative, closes, messages, stops
 
@@ -124,7 +123,7 @@ class World:
                 recognition._closing_status,
                 _wishes(recognition._parameters),
             )
-        timers = tuple(session._timers.is_running(timer) for timer in Timer)
+        timers = frozenset(session._timers._deadlines_s)
         opening = _wishes(self.request.parameters) if isinstance(self.request, events.OpenRecognition) else ()
         return session.state, session.created, session._draining, type(self.request), opening, phase, timers
 
