@@ -13,7 +13,8 @@ from __future__ import annotations
 import math
 import random
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
@@ -114,7 +115,7 @@ async def run(plan: Plan, *, streams: int, duration_s: float, ramp_s: float) -> 
     async with trio.open_nursery() as nursery:
         for index in range(streams):
             order = framed[index % len(framed) :] + framed[: index % len(framed)]
-            caller = _Caller(plan, order, observations)
+            caller = Caller(plan, order, observations)
             delay_s = ramp_s * (index + chance.random()) / streams
             nursery.start_soon(caller.run, begin_s + delay_s, begin_s + ramp_s + duration_s)
     return [seen for seen in observations if seen.started_s >= begin_s + ramp_s]
@@ -136,13 +137,15 @@ class _FramedUtterance:
         ]
 
 
-class _Caller:
+class Caller:
     """One connection."""
 
-    def __init__(self, plan: Plan, order: Sequence[_FramedUtterance], observations: list[Observation]) -> None:
+    def __init__(
+        self, plan: Plan, order: Sequence[_FramedUtterance] = (), observations: list[Observation] | None = None
+    ) -> None:
         self._plan = plan
         self._order = order
-        self._observations = observations
+        self._observations = [] if observations is None else observations
         self._received = bytearray()
         self._answer, self._answers = trio.open_memory_channel[messages.Response](ANSWERS_MAX)
         self._speech_ended_s: float | None = None
@@ -152,16 +155,23 @@ class _Caller:
         self._released = False
 
     async def run(self, start_s: float, stop_s: float) -> None:
+        """Recognise one utterance after the other from `start_s` until after `stop_s`, by Trio's clock."""
         await trio.sleep_until(start_s)
+        async with self.session():
+            turn = 0
+            while trio.current_time() < stop_s:
+                await self._recognize(self._order[turn % len(self._order)])
+                turn += 1
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[None]:
+        """Connect and hold a session; pings are answered meanwhile."""
         self._stream = await trio.open_tcp_stream(self._plan.host, self._plan.port)
         async with self._stream, trio.open_nursery() as nursery:
             await self._upgrade()
             nursery.start_soon(self._receive)
             await self._ask(messages.CreateSession())
-            turn = 0
-            while trio.current_time() < stop_s:
-                await self._recognize(self._order[turn % len(self._order)])
-                turn += 1
+            yield
             self._released = True
             await self._ask(messages.ReleaseSession())
             nursery.cancel_scope.cancel()

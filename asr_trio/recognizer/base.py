@@ -54,14 +54,12 @@ class DecoderSettings(_Frame, frozen=True):
         word_details: 0 none, 1 words of the first alternative, 2 of all.
         partial_interval_ms: audio time between partial hypotheses; None for no partials.
         hints: the value of ``hints.words`` as sent, or "".
-        live: False for batch audio, which decodes at lower priority.
     """
 
     max_sentences: int = 1
     word_details: int = 1
     partial_interval_ms: int | None = None
     hints: str = ""
-    live: bool = True
 
 
 # --- server to worker -------------------------------------------------------------------------------------------
@@ -97,6 +95,10 @@ class Pause(_Frame, frozen=True):
 
 class Resume(_Frame, frozen=True):
     """Speech goes on after a Pause."""
+
+
+class LowerPriority(_Frame, frozen=True):
+    """The audio comes faster than anybody speaks: decode it when no live audio is there to be decoded."""
 
 
 class EndSegment(_Frame, frozen=True):
@@ -161,7 +163,18 @@ class Probe(_Frame, frozen=True):
 
 
 ToWorker: TypeAlias = (
-    Open | StartSegment | Audio | Pause | Resume | EndSegment | Cancel | Compile | Interpret | Decompress | Probe
+    Open
+    | StartSegment
+    | Audio
+    | Pause
+    | Resume
+    | LowerPriority
+    | EndSegment
+    | Cancel
+    | Compile
+    | Interpret
+    | Decompress
+    | Probe
 )
 
 # --- worker to server -------------------------------------------------------------------------------------------

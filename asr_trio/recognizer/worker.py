@@ -131,6 +131,8 @@ class Worker:
             case base.Resume():
                 if self._recognition is not None:
                     self._recognition.resume()
+            case base.LowerPriority():
+                self._lower_priority()
             case base.EndSegment():
                 if self._recognition is not None:
                     self._say(self._recognition.finish_segment(frame.end_s))
@@ -166,14 +168,16 @@ class Worker:
             raise errors.LocalProtocolError("a recognition is running already")
         if not frame.models:
             raise errors.NoLanguageModelError("no language model was named")
-        if not frame.settings.live and not self._niced:
-            os.nice(BATCH_NICENESS)
-            self._niced = True
         self._recognitions += 1
         # Words that one caller expects stay in the decoder: the next caller gets another process.
         self._hinted = self._hinted or bool(frame.settings.hints)
         self._recognition = Competition(frame, self._engines, self._pulse)
         self._say(base.Opened())
+
+    def _lower_priority(self) -> None:
+        if not self._niced:
+            os.nice(BATCH_NICENESS)
+            self._niced = True  # there is no way back without privileges: this process serves nobody else
 
     def _running(self) -> Competition:
         if self._recognition is None:

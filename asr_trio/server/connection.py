@@ -138,7 +138,7 @@ class Connection:
         counted_s = trio.current_time()
         while True:
             if self._recognition is not None:
-                await self._recognition.audio.room()
+                await self._recognition.room()
             try:
                 data = await self._transport.receive()
             except TransportClosedError as closed:
@@ -199,7 +199,7 @@ class Connection:
                     self._post(message)
                 case PushAudio(audio=audio, last=last, content_type=content_type):
                     if self._recognition is not None:
-                        self._recognition.audio.push(audio, last=last, content_type=content_type)
+                        self._recognition.push(audio, last=last, content_type=content_type)
                 case StopRecognition():
                     if self._recognition is not None:
                         self._recognition.stop()

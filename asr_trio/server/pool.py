@@ -1,22 +1,20 @@
-"""The worker processes, seen from the server: started, leased, watched, replaced.
+"""The worker processes of a server: started, leased, replaced.
 
 The pool owns one fork server (`asr_trio.recognizer.forkserver`) and through it every worker. A worker is leased to one
-recognition or one job at a time. Its death is seen at once (its socket closes), its silence within a bound (it owes an
-answer and shows no sign of life); either way the lease ends with a typed error, the process is killed and another
-forked. Admission counts cost, not heads, and refuses at once.
+recognition or one job at a time. Where it dies or hangs (`worker` notices) the lease ends with a typed error, the
+process is killed and another forked. Admission counts cost, not heads, and refuses at once.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import select
 import socket
 import subprocess
 import sys
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, NoReturn
 
 import structlog
@@ -28,247 +26,27 @@ from asr_trio.protocol.results import Alternative
 from asr_trio.recognizer import base, forkserver, ipc
 from asr_trio.recognizer.models import ModelRegistry
 from asr_trio.server.fair import FairLimiter
+from asr_trio.server.worker import RECEIVE_BYTES, Worker, as_error
 
-RECEIVE_BYTES: Final = 65_536
 SPAWN_TIMEOUT_S: Final = 10.0
 """A fork takes 20 ms; a fork server that needs this long is not coming back."""
 LOAD_TIMEOUT_S: Final = 120.0
-BUSY_PATIENCE: Final = 4
-"""A worker that computes is given this many times the hang timeout: on an overloaded machine the last pass over a long
-segment, one call without a sign of life, may take that long, and killing it would lose a recognition for nothing."""
 RESTART_PAUSE_S: Final = 0.5
 """Between two starts of a fork server, so that one that cannot live costs little."""
-PROBE_INTERVAL_S: Final = 1.0
 COMPILED_CACHE_BYTES: Final = 128 * 1024 * 1024
 JOBS_AT_ONCE: Final = max(2, os.cpu_count() or 2)
 """Compilations and interpretations at one time: they are short, and decoding goes first. Half of them at most are one
 party's: a grammar made to take its full time must not hold up those of others."""
+QUEUE_TIMEOUT_S: Final = 8.0
+"""For a process, or for a turn among the jobs. Clients wait for 10 s, of which 9 are given to a whole request: before
+that ends in a failure that says nothing, the client is told that the server is busy, and can ask another one."""
 
 log = structlog.get_logger(__name__)
-
-
-class Worker:
-    """A leased worker process. One task sends, one task may receive meanwhile."""
-
-    def __init__(self, pid: int, stream: trio.SocketStream, hang_timeout_s: float) -> None:
-        self.pid = pid
-        self._stream = stream
-        self._hang_timeout_s = hang_timeout_s
-        self._reader = ipc.from_worker_reader()
-        self._arrived: deque[base.FromWorker] = deque()
-        self._owes = 0
-        """Answers that are due; while there are any, silence is a fault."""
-        self._receiving: trio.CancelScope | None = None
-        self._probe_due_s = 0.0
-        self._open = False
-        self.usable = True
-        """False once it died, hung or broke the protocol."""
-        self.recycle = False
-        self.rss_bytes = 0
-
-    # --- a recognition -------------------------------------------------------------------------------------------
-
-    async def open(
-        self, models: tuple[base.LanguageModel, ...], settings: base.DecoderSettings, channel_state: bytes = b""
-    ) -> None:
-        """Begin a recognition.
-
-        Raises:
-            AsrError: the models cannot be used; the worker is still usable.
-            WorkerDiedError: the process ended.
-            WorkerTimeoutError: it did not answer in time.
-        """
-        self._open = True
-        await self.ask(base.Open(models=models, settings=settings, channel_state=channel_state), base.Opened)
-
-    async def start_segment(self, start_s: float) -> None:
-        """Begin a segment."""
-        await self._send(base.StartSegment(start_s=start_s))
-
-    async def send_audio(self, pcm: bytes) -> None:
-        """Send audio of the running segment; waits while the worker is behind."""
-        frames: list[base.ToWorker] = [base.Audio(pcm=pcm)]
-        now_s = trio.current_time()
-        if now_s >= self._probe_due_s:
-            self._probe_due_s = now_s + PROBE_INTERVAL_S
-            frames.append(base.Probe())
-            self._expect_answer()
-        await self._send(*frames)
-
-    async def pause(self) -> None:
-        """Speech pauses: the decoder may prepare its result."""
-        await self._send(base.Pause())
-
-    async def resume(self) -> None:
-        """Speech goes on after a pause."""
-        await self._send(base.Resume())
-
-    async def end_segment(self, end_s: float) -> None:
-        """End the segment; its Final comes by `receive`."""
-        self._expect_answer()
-        await self._send(base.EndSegment(end_s=end_s))
-
-    async def receive(self) -> base.Partial | base.Final:
-        """Wait for the next hypotheses.
-
-        Raises:
-            RecognizerError: the decoder failed; the recognition is over, the worker still usable.
-            WorkerDiedError: the process ended.
-            WorkerTimeoutError: it owed an answer and showed no sign of life.
-        """
-        while True:
-            frame = await self._receive()
-            if isinstance(frame, base.Partial | base.Final):
-                return frame
-            self._unexpected(frame)
-
-    async def close(self) -> None:
-        """Give the recognition up, or end it after its last result; the worker is free again when this returns.
-
-        Raises:
-            WorkerDiedError: the process ended.
-            WorkerTimeoutError: it did not answer in time.
-        """
-        if not self._open:
-            # A job that was given up half-way: its answer must never be taken for that to the next one's question.
-            self.usable = self.usable and not self._owes
-            return
-        self._open = False
-        self._expect_answer()
-        await self._send(base.Cancel())
-        while not isinstance(frame := await self._receive(), base.Closed):
-            pass  # results that nobody waits for any more
-        self.recycle = frame.recycle
-        self.rss_bytes = frame.rss_bytes
-        self._owes = 0
-
-    # --- anything ------------------------------------------------------------------------------------------------
-
-    async def ask(self, frame: base.ToWorker, answer: type[Any]) -> Any:
-        """Send a frame and wait for its answer.
-
-        Raises:
-            AsrError: what the worker says went wrong.
-            WorkerDiedError: the process ended.
-            WorkerTimeoutError: it did not answer in time.
-        """
-        self._expect_answer()
-        await self._send(frame)
-        reply = await self._receive()
-        if not isinstance(reply, answer):
-            self._unexpected(reply)
-        return reply
-
-    def kill_channel(self) -> None:
-        """Close the socket: the process, if it still runs, ends by itself."""
-        self.usable = False
-        self._stream.socket.close()
-
-    def is_alive(self) -> bool:
-        """Return whether an idle worker's socket is still open: there is nothing that it could have to say."""
-        poll = select.poll()
-        poll.register(self._stream.socket, select.POLLIN)
-        return not poll.poll(0)
-
-    def _expect_answer(self) -> None:
-        self._owes += 1
-        self._set_deadline()
-
-    def _set_deadline(self) -> None:
-        if self._receiving is not None:
-            self._receiving.deadline = trio.current_time() + self._hang_timeout_s if self._owes else float("inf")
-
-    async def _send(self, *frames: base.ToWorker) -> None:
-        data = self._write_at_once(b"".join(map(ipc.encode, frames)))
-        if not data:
-            return
-        with trio.move_on_after(BUSY_PATIENCE * self._hang_timeout_s):
-            usable, self.usable = self.usable, False  # cut off in the middle of a frame it is of no use any more
-            with self._death_is_an_error():
-                await self._stream.send_all(data)
-            self.usable = usable
-            return
-        self._give_up(BUSY_PATIENCE)
-
-    def _write_at_once(self, data: bytes) -> bytes:
-        """Write what the socket takes without waiting, nearly always all, and return the rest: a packet's usual way.
-
-        It spares the scheduler a turn and a cancel scope a packet, a third of what the packet costs here.
-        """
-        try:
-            return data[os.write(self._stream.socket.fileno(), data) :]
-        except BlockingIOError:
-            return data
-        except OSError as error:
-            self.usable = False
-            raise errors.WorkerDiedError("the recogniser's process ended") from error
-
-    async def _receive(self) -> base.FromWorker:
-        overdue = 0
-        while not self._arrived:
-            with trio.CancelScope() as self._receiving:
-                self._set_deadline()
-                with self._death_is_an_error():
-                    data = await self._stream.receive_some(RECEIVE_BYTES)
-                if not data:
-                    self.usable = False
-                    raise errors.WorkerDiedError("the recogniser's process ended")
-                self._take_in(data)
-                overdue = 0
-            if self._receiving.cancelled_caught:
-                overdue += 1
-                if overdue >= BUSY_PATIENCE or not _is_computing(self.pid):
-                    self._give_up(overdue)
-        self._receiving = None
-        return self._arrived.popleft()
-
-    def _take_in(self, data: bytes) -> None:
-        for frame in self._reader.feed(data):
-            if not isinstance(frame, base.Partial | base.Working):
-                self._owes = max(0, self._owes - 1)
-            if not isinstance(frame, base.Alive | base.Working):
-                self._arrived.append(frame)
-
-    def _give_up(self, timeouts: int) -> NoReturn:
-        self.usable = False
-        raise errors.WorkerTimeoutError(f"the recogniser did not answer within {timeouts * self._hang_timeout_s:g} s")
-
-    def _unexpected(self, frame: base.FromWorker) -> NoReturn:
-        if isinstance(frame, base.Failed):
-            raise _as_error(frame)
-        self.usable = False
-        raise errors.RecognizerError(f"a worker said {type(frame).__name__} out of turn")
-
-    @contextlib.contextmanager
-    def _death_is_an_error(self) -> Any:
-        try:
-            yield
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            self.usable = False
-            raise errors.WorkerDiedError("the recogniser's process ended") from error
-
-
-def _is_computing(pid: int) -> bool:
-    """Tell a process that runs, or waits for a processor, from one that is stopped, waits for something or is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123
-            return stat.read().rpartition(b")")[2].split()[0] == b"R"
-    except OSError:
-        return False
 
 
 def _cached_bytes(key: tuple[Any, ...], found: base.Compiled) -> int:
     text, _, _, documents, *_ = key
     return len(text) + sum(len(document.text) for _, document in documents) + len(found.compiled)
-
-
-def _as_error(frame: base.Failed) -> errors.AsrError:
-    kind = getattr(errors, frame.error, None)
-    if kind is errors.GrammarError:
-        return errors.GrammarError(frame.message, **frame.details)
-    if isinstance(kind, type) and issubclass(kind, errors.AsrError):
-        return kind(frame.message)
-    return errors.RecognizerError(frame.message)
 
 
 class WorkerPool:
@@ -316,8 +94,8 @@ class WorkerPool:
         """Lend a worker for one recognition; when the block ends, however it ends, the worker is reset or replaced.
 
         Raises:
-            BusyError: at once, when this would be more than the machine is allowed to do.
-            WorkerTimeoutError: no process could be started in time.
+            BusyError: at once, when this would be more than the machine is allowed to do, or soon, when no process
+                came free.
         """
         if self.cost_units_used and self.cost_units_used + cost_units > self.settings.cost_units:
             raise errors.BusyError("all decoding capacity is taken")
@@ -355,7 +133,7 @@ class WorkerPool:
     async def _take_idle(self) -> Worker:
         self._leases_waiting += 1
         try:
-            with trio.fail_after(SPAWN_TIMEOUT_S):
+            with trio.fail_after(QUEUE_TIMEOUT_S):
                 while True:
                     while self._idle:
                         worker = self._idle.pop()
@@ -366,7 +144,7 @@ class WorkerPool:
                     self._wanted_changed.set()
                     await self._idle_came.wait()
         except trio.TooSlowError as error:
-            raise errors.WorkerTimeoutError("no recogniser process could be started in time") from error
+            raise errors.BusyError("no recogniser process came free in time") from error
         finally:
             self._leases_waiting -= 1
 
@@ -401,8 +179,7 @@ class WorkerPool:
         """Lend a worker for one compressed stream. Nobody else ever gets it: it has read what a stranger sent.
 
         Raises:
-            BusyError: all processes are taken.
-            WorkerTimeoutError: no process could be started in time.
+            BusyError: all processes are taken, or none could be started in time.
         """
         async with self._worker() as worker:
             worker.recycle = True
@@ -421,7 +198,7 @@ class WorkerPool:
         key = (frame.text, frame.content_type, frame.lm, documents, frame.unknown_words, frame.hints)
         found = self._compiled.get(key)
         if found is None:
-            async with self._jobs.place(party), self._worker() as worker:
+            async with self._job(party) as worker:
                 found = await worker.ask(frame, base.Compiled)
             self._compiled[key] = found
             self._compiled_bytes += _cached_bytes(key, found)
@@ -439,10 +216,21 @@ class WorkerPool:
         Raises:
             AsrError: see `errors`.
         """
-        async with self._jobs.place(party), self._worker() as worker:
+        async with self._job(party) as worker:
             frame = base.Interpret(text=text, models=models, max_sentences=max_sentences)
             interpreted: base.Interpreted = await worker.ask(frame, base.Interpreted)
             return interpreted.alternatives
+
+    @asynccontextmanager
+    async def _job(self, party: str) -> AsyncIterator[Worker]:
+        """Lend a worker for a job, in turn."""
+        async with AsyncExitStack() as stack:
+            try:
+                with trio.fail_after(QUEUE_TIMEOUT_S):
+                    await stack.enter_async_context(self._jobs.place(party))
+            except trio.TooSlowError as error:
+                raise errors.BusyError("too many grammars wait to be compiled or to interpret a text") from error
+            yield await stack.enter_async_context(self._worker())
 
     # --- processes -----------------------------------------------------------------------------------------------
 
@@ -514,7 +302,7 @@ class WorkerPool:
                 for frame in reader.feed(data):
                     match frame:
                         case forkserver.Unusable():
-                            raise _as_error(base.Failed(error=frame.error, message=frame.message))
+                            raise as_error(base.Failed(error=frame.error, message=frame.message))
                         case forkserver.Ready():
                             self._set_patience()
                         case forkserver.Spawned():

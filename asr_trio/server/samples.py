@@ -13,7 +13,8 @@ from typing import Self
 
 from asr_trio.audio.container import AudioFormat, AudioReader
 from asr_trio.recognizer import base
-from asr_trio.server.pool import Worker, WorkerPool
+from asr_trio.server.pool import WorkerPool
+from asr_trio.server.worker import Worker
 
 
 class SampleSource:
@@ -22,21 +23,23 @@ class SampleSource:
     Attributes:
         format: how the samples are laid out, or None while that is not known.
         ended: all samples have come, whatever else is sent.
-        has_more: there are more samples already: call `feed` again, with nothing.
+        is_waiting: bytes, or samples, wait for `decompress`, and nothing more may be read before.
     """
 
     def __init__(self, reader: AudioReader, pool: WorkerPool) -> None:
         """Take the reader of the bytes, and the pool that lends processes."""
         self.format: AudioFormat | None = None
         self.ended = False
-        self.has_more = False
+        self.is_waiting = False
         self._reader = reader
         self._pool = pool
         self._stack = AsyncExitStack()
         self._decompressor: Worker | None = None
+        self._compressed = b""
+        self._last = False
 
-    async def feed(self, data: bytes, *, last: bool = False) -> bytes:
-        """Take the next bytes and return the samples that they complete.
+    def read(self, data: bytes, *, last: bool = False) -> bytes:
+        """Take the next bytes and return the samples that they complete; those of compressed audio wait.
 
         Args:
             data: any number of bytes.
@@ -44,7 +47,6 @@ class SampleSource:
 
         Raises:
             AudioFormatError: the bytes cannot be decoded.
-            AsrError: there is no process to decode them, or it failed.
         """
         if self.ended:
             return b""
@@ -54,20 +56,28 @@ class SampleSource:
                 self.format, self.ended = self._reader.format, self._reader.ended
                 return samples
             data = self._reader.hand_over()
-        return await self._decompressed(data, last=last)
+        self._compressed, self._last, self.is_waiting = data, last, True
+        return b""
 
     def _is_compressed(self) -> bool:
         return self._reader.codec is not None
 
-    async def _decompressed(self, data: bytes, *, last: bool) -> bytes:
+    async def decompress(self) -> bytes:
+        """Return samples that wait; call it again while `is_waiting`.
+
+        Raises:
+            AudioFormatError: the bytes cannot be decoded.
+            AsrError: there is no process to decode them, or it failed.
+        """
         assert self._reader.codec is not None
         if self._decompressor is None:
             self._decompressor = await self._stack.enter_async_context(self._pool.decompressor())
-        frame = base.Decompress(codec=self._reader.codec, data=data, last=last)
+        frame = base.Decompress(codec=self._reader.codec, data=self._compressed, last=self._last)
+        self._compressed = b""
         found: base.Decompressed = await self._decompressor.ask(frame, base.Decompressed)
         if self.format is None and found.sample_rate_hz:
             self.format = AudioFormat("pcm_s16", found.sample_rate_hz)
-        self.has_more, self.ended = found.has_more, found.finished
+        self.is_waiting, self.ended = found.has_more, found.finished
         return found.pcm
 
     async def __aenter__(self) -> Self:

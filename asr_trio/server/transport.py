@@ -6,6 +6,10 @@ has a regression test in tests/probes. Per connection there is one nursery (`ser
 - the upgrade request is read and judged by `handshake` under a deadline that covers TLS as well;
 - `_GuardedStream` counts frames and bytes as they pass (`frame`), bounds every send in time and holds back bytes that
   came before the upgrade was answered;
+- on a plain socket `Transport.receive` reads by itself and takes whole binary messages, which is all that clients send
+  as a rule, straight from the stream; the library's reader, a task of its own with a channel behind it, would cost
+  each of them another two turns of the scheduler. Every other frame is handed to the library, and when the closing
+  begins, or something is wrong, it reads by itself to the end;
 - whatever the library raises ends this connection and no other (``except*``);
 - at the end the nursery is cancelled and the socket closed without waiting for the peer.
 """
@@ -14,6 +18,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -23,7 +28,7 @@ import trio
 import trio_websocket
 
 from asr_trio.errors import ProtocolError
-from asr_trio.server.frame import CLOSE_POLICY_VIOLATION, FrameBoundError, FrameMeter
+from asr_trio.server.frame import CLOSE_POLICY_VIOLATION, Foreign, FrameBoundError, FrameMeter, FrameSplitter
 from asr_trio.server.handshake import HandshakeError, RequestReader, UpgradeRequest
 
 CLOSE_NORMAL: Final = 1000
@@ -80,6 +85,12 @@ class _GuardedStream(trio.abc.Stream):
             message_bytes=limits.message_bytes, fragments=MESSAGE_FRAGMENTS, control_frames=CONTROL_FRAMES
         )
         self._cut = False
+        self._splitter = FrameSplitter()
+        self._for_library = b""
+        self._library_called = trio.Event()
+        self._library_idle: Callable[[], None] = lambda: None
+        self.library_reads = self._socket is None
+        """The library reads the socket by itself; else it sees what it is given."""
         self.fault: FrameBoundError | None = None
         self.on_fault: Callable[[], None] = lambda: None
         self.last_received_s = trio.current_time()
@@ -87,6 +98,50 @@ class _GuardedStream(trio.abc.Stream):
     def accept(self) -> None:
         """Let frames through: the upgrade has been answered."""
         self._accepted.set()
+
+    # --- reading beside the library ---------------------------------------------------------------------------------
+
+    async def receive_frame(self) -> bytes | Foreign | None:
+        """Return the next message, or frame for the library; None when the library reads from now on."""
+        while not self.library_reads:
+            taken = self._splitter.take()
+            if isinstance(taken, Foreign) and taken.illegal:
+                self.let_library_read(taken.data)
+            elif taken is not None:
+                return taken
+            else:
+                await self._read_frames()
+        return None
+
+    async def _read_frames(self) -> None:
+        try:
+            data = await self._receive()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            data = b""
+        if not data:  # the end, or the library's turn: either is its business
+            self.let_library_read()
+        elif self._is_within_bounds(data):
+            self._splitter.feed(data)
+        else:
+            self.let_library_read()
+
+    def give_to_library(self, data: bytes, idle: Callable[[], None]) -> None:
+        """Let the library see bytes; `idle` is called when it has worked them off."""
+        self._for_library += data
+        self._library_idle = idle
+        self._library_called.set()
+
+    def let_library_read(self, data: bytes = b"") -> None:
+        """Leave the socket to the library, with what has been read and not taken; whoever waits here is woken."""
+        if self.library_reads:
+            return
+        self.library_reads = True
+        self._for_library += data + self._splitter.take_all()
+        self._library_called.set()
+        if self._socket is not None and self._socket.fileno() >= 0:
+            trio.lowlevel.notify_closing(self._socket)
+
+    # --- what the library calls -------------------------------------------------------------------------------------
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """Receive for the library; after a fault nothing more is ever received."""
@@ -97,26 +152,38 @@ class _GuardedStream(trio.abc.Stream):
             return data
         if self.fault is not None:
             await trio.sleep_forever()
+        while not self._for_library and not self.library_reads:
+            self._library_idle()
+            self._library_called = trio.Event()
+            await self._library_called.wait()
+        if self._for_library:
+            data, self._for_library = self._for_library, b""
+            return data
         await self._accepted.wait()
-        if self._trailing:
-            data, self._trailing = self._trailing, b""
-        else:
-            data = await self._receive(max_bytes)
+        data = await self._receive(max_bytes)
+        if not self._is_within_bounds(data):
+            await trio.sleep_forever()
+        return data
+
+    def _is_within_bounds(self, data: bytes | bytearray) -> bool:
         self.last_received_s = trio.current_time()
         try:
             self._meter.feed(data)
         except FrameBoundError as fault:
             self.fault = fault
             self.on_fault()
-            await trio.sleep_forever()
-        return data
+            return False
+        return True
 
-    async def _receive(self, max_bytes: int | None) -> bytes | bytearray:
+    async def _receive(self, max_bytes: int | None = None) -> bytes | bytearray:
         """Receive from the peer.
 
         A live peer's next packet is never there yet, so on a plain socket we wait first and read then: that saves a
         call, an exception and a turn of the scheduler a packet.
         """
+        if self._trailing:
+            data, self._trailing = self._trailing, b""
+            return data
         if self._socket is None:
             return await self._stream.receive_some(max_bytes)
         while True:
@@ -166,6 +233,7 @@ class Transport:
         self._websocket = websocket
         self._stream = stream
         self._limits = limits
+        self._waiting: deque[bytes] = deque()
         stream.on_fault = lambda: nursery.start_soon(self._cut)
         self.request = request
         self.address = address
@@ -182,6 +250,24 @@ class Transport:
         Raises:
             TransportClosedError: no further message will come.
         """
+        while not self._waiting:
+            match await self._stream.receive_frame():
+                case None:
+                    return await self._get_message()
+                case Foreign(data=data):
+                    await self._work_off(data)
+                case message:
+                    return message
+        return self._waiting.popleft()
+
+    async def _work_off(self, frame: bytes) -> None:
+        """Let the library take a frame, and keep the message that it may complete."""
+        with trio.CancelScope() as scope:
+            self._stream.give_to_library(frame, idle=scope.cancel)
+            while True:
+                self._waiting.append(await self._get_message())
+
+    async def _get_message(self) -> bytes:
         try:
             message = await self._websocket.get_message()
         except trio_websocket.ConnectionClosed as closed:
@@ -218,6 +304,7 @@ class Transport:
 
     async def close(self, code: int, reason: str) -> None:
         """Send a close frame, wait for the peer's a short time and close the socket. Safe to call again."""
+        self._stream.let_library_read()
         with trio.CancelScope(shield=True, deadline=trio.current_time() + self._limits.close_timeout_s):
             await self._websocket.aclose(code, reason)
 

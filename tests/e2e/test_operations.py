@@ -41,7 +41,13 @@ async def test_health_readiness_metrics_and_version():
         assert 'asr_recognitions_total{lm="session",status="NO_SPEECH"} 1.0' in text
         assert "asr_sessions 1.0" in text
         assert "asr_audio_seconds_total 1.0" in text
-        for name in ("asr_loop_lag_seconds_count", "asr_cost_units_limit", "asr_workers_idle", "asr_final_latency"):
+        for name in (
+            "asr_loop_lag_seconds_count",
+            "asr_cost_units_limit",
+            "asr_workers_idle",
+            "asr_worker_rss_bytes",
+            "asr_final_latency",
+        ):
             assert name in text
 
 

@@ -48,11 +48,19 @@ async def _authorize(request: UpgradeRequest, address: str) -> str | None:
 
 
 async def _echo(transport: Transport) -> None:
+    async with trio.open_nursery() as nursery:
+        await _echo_in(nursery, transport)
+
+
+async def _echo_in(nursery: trio.Nursery, transport: Transport) -> None:
     while True:
         try:
             message = await transport.receive()
             if message == b"raise":
                 raise RuntimeError("a bug in the handler")
+            if message == b"close meanwhile":
+                nursery.start_soon(transport.close, 1001, "going away")
+                continue
             if message == b"close":
                 await transport.close(1001, "going away")
                 return
@@ -110,6 +118,26 @@ async def test_a_ping_while_the_server_is_closing_ends_only_that_connection():
         assert (await peer.message() or (0, b""))[0] == CLOSE
         await peer.send(frame(PING, b"too late"))
         await peer.end()
+
+
+async def test_a_close_beside_the_reader_is_answered_by_the_peer_and_not_waited_for():
+    async with echo_server() as server, await RawPeer.connect(server.port) as peer:
+        await peer.upgrade()
+        await peer.send(frame(PING, b"?") + frame(BINARY, b"close meanwhile"))
+        assert await peer.message() == (PONG, b"?")
+        assert (await peer.message() or (0, b""))[0] == CLOSE
+        await peer.send(frame(BINARY, b"on its way") + frame(CLOSE, b"\x03\xe9"))
+        with trio.fail_after(LIMITS.close_timeout_s / 2):
+            await peer.end()
+
+
+async def test_a_close_of_the_peer_behind_messages_is_answered_after_them():
+    async with echo_server() as server, await RawPeer.connect(server.port) as peer:
+        await peer.upgrade()
+        await peer.send(frame(BINARY, b"first") + frame(TEXT, b"second") + frame(CLOSE, b"\x03\xe8"))
+        assert await peer.message() == (BINARY, b"first")
+        assert await peer.message() == (BINARY, b"second")
+        assert close_code(await peer.end()) == 1000
 
 
 async def test_an_exception_in_a_handler_ends_only_that_connection():

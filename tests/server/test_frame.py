@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_trio.server.frame import FrameBoundError, FrameMeter
+from asr_trio.server.frame import Foreign, FrameBoundError, FrameMeter, FrameSplitter
 
-BINARY, CONTINUATION, PING = 2, 0, 9
+TEXT, BINARY, CONTINUATION, PING = 1, 2, 0, 9
 
 
 def frame(opcode: int, payload_bytes: int, *, fin: bool = True, masked: bool = True) -> bytes:
@@ -78,3 +78,54 @@ def test_any_bytes_give_the_same_verdict_however_they_are_cut(data, cut):
         return None
 
     assert verdict([data]) == verdict([data[at : at + cut] for at in range(0, len(data), cut)])
+
+
+def masked(payload: bytes, *, opcode: int = BINARY, fin: bool = True) -> bytes:
+    head = frame(opcode, len(payload), fin=fin)[: -len(payload) or None]
+    return head + bytes(byte ^ head[len(head) - 4 + index % 4] for index, byte in enumerate(payload))
+
+
+def split(pieces: list[bytes]) -> list[bytes | Foreign]:
+    splitter = FrameSplitter()
+    taken = []
+    for piece in pieces:
+        splitter.feed(piece)
+        while (found := splitter.take()) is not None:
+            taken.append(found)
+    return taken
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 7, 200, 100_000])
+def test_whole_binary_messages_come_out_and_all_else_is_the_librarys(cut):
+    pieces = [
+        masked(b""),
+        masked(b"hello"),
+        masked(bytes(range(256)) * 3),
+        frame(PING, 5),
+        masked(b"x" * 70_000),
+        masked(b"hello", opcode=TEXT),
+        masked(b"one", fin=False),
+        frame(PING, 0),
+        masked(b"two", opcode=CONTINUATION),
+        masked(b"after"),
+    ]
+    stream = b"".join(pieces)
+    plain = {0: b"", 1: b"hello", 2: bytes(range(256)) * 3, 4: b"x" * 70_000, 9: b"after"}
+    expected = [plain.get(index, Foreign(piece)) for index, piece in enumerate(pieces)]
+    assert split([stream[at : at + cut] for at in range(0, len(stream), cut)]) == expected
+
+
+@pytest.mark.parametrize(
+    "illegal",
+    [
+        frame(BINARY, 5, masked=False),
+        frame(BINARY | 0x40, 5),
+        frame(PING, 126),
+        frame(PING, 1, fin=False),
+    ],
+)
+def test_what_breaks_the_rules_is_left_to_the_library_with_all_behind_it(illegal):
+    assert split([masked(b"hello") + illegal + masked(b"more")]) == [
+        b"hello",
+        Foreign(illegal + masked(b"more"), illegal=True),
+    ]

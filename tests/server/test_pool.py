@@ -12,11 +12,13 @@ from typing import NoReturn
 
 import pytest
 import trio
+import trio.testing
 
 from asr_trio import errors
 from asr_trio.config import ModelSettings, RecognizerSettings
 from asr_trio.recognizer import base
-from asr_trio.server.pool import Worker, WorkerPool
+from asr_trio.server.pool import WorkerPool
+from asr_trio.server.worker import Worker
 
 SECOND = bytes(2 * base.SAMPLE_RATE_HZ)
 SETTINGS = base.DecoderSettings()
@@ -26,6 +28,7 @@ SETTINGS = base.DecoderSettings()
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that runs tests may be too busy to load models in the time that a server has."""
     monkeypatch.setattr("asr_trio.server.pool.SPAWN_TIMEOUT_S", 60.0)
+    monkeypatch.setattr("asr_trio.server.pool.QUEUE_TIMEOUT_S", 60.0)
 
 
 @asynccontextmanager
@@ -43,9 +46,9 @@ def general(pool: WorkerPool) -> tuple[base.LanguageModel, ...]:
 
 async def recognize(worker: Worker, pool: WorkerPool, pcm: bytes) -> base.Final:
     await worker.open(general(pool), SETTINGS)
-    await worker.start_segment(0.0)
-    await worker.send_audio(pcm)
-    await worker.end_segment(len(pcm) / 32000)
+    worker.start_segment(0.0)
+    worker.send_audio(pcm)
+    worker.end_segment(len(pcm) / 32000)
     final = await worker.receive()
     assert isinstance(final, base.Final)
     return final
@@ -67,7 +70,7 @@ async def test_killed_worker_is_a_typed_error_and_is_replaced() -> None:
         with pytest.raises(errors.WorkerDiedError):
             async with pool.lease(1.0) as worker:
                 await worker.open(general(pool), SETTINGS)
-                await worker.start_segment(0.0)
+                worker.start_segment(0.0)
                 os.kill(worker.pid, signal.SIGKILL)
                 await worker.receive()
         async with pool.lease(1.0) as other:
@@ -81,9 +84,9 @@ async def test_stopped_worker_is_killed_within_the_bound() -> None:
         with pytest.raises(errors.WorkerTimeoutError):
             async with pool.lease(1.0) as worker:
                 await worker.open(general(pool), SETTINGS)
-                await worker.start_segment(0.0)
+                worker.start_segment(0.0)
                 os.kill(worker.pid, signal.SIGSTOP)
-                await worker.send_audio(SECOND)
+                worker.send_audio(SECOND)
                 await worker.receive()
         await ended(worker.pid)
         assert pool.restarts["hung"] == 1
@@ -137,6 +140,43 @@ async def test_admission_refuses_at_once_by_cost_and_by_count() -> None:
 async def test_one_recognition_is_admitted_whatever_it_costs() -> None:
     async with running_pool(cost_units=1.0) as pool, pool.lease(50.0) as worker:
         assert worker.usable
+
+
+async def test_who_waits_too_long_for_a_process_is_told_that_the_server_is_busy(monkeypatch) -> None:
+    monkeypatch.setattr("asr_trio.server.pool.QUEUE_TIMEOUT_S", 0.2)
+    async with running_pool() as pool, pool.lease(1.0) as worker:
+        with trio.fail_after(10):
+            while not pool.workers_idle:
+                await trio.sleep(0.01)
+        os.kill(parent_of(worker.pid), signal.SIGSTOP)
+        async with pool.lease(1.0):  # the last one that was forked
+            with pytest.raises(errors.BusyError):
+                async with pool.lease(1.0):
+                    pass
+
+
+async def test_who_waits_too_long_for_a_turn_to_compile_is_told_that_the_server_is_busy(monkeypatch) -> None:
+    async with running_pool() as pool, trio.open_nursery() as nursery:
+        nursery.start_soon(pool.compile, compile_frame(many_words(0), "slow"))
+        await trio.testing.wait_all_tasks_blocked()
+        monkeypatch.setattr("asr_trio.server.pool.QUEUE_TIMEOUT_S", 0.01)
+        with pytest.raises(errors.BusyError):
+            await pool.compile(compile_frame(b"#ABNF 1.0;\nroot $r;\n$r = yes;\n", "quick"))
+        nursery.cancel_scope.cancel()
+
+
+async def test_batch_audio_is_decoded_at_lower_priority_and_its_worker_serves_nobody_else() -> None:
+    async with running_pool() as pool:
+        async with pool.lease(1.0) as worker:
+            await worker.open(general(pool), SETTINGS)
+            worker.lower_priority()
+            worker.start_segment(0.0)
+            worker.send_audio(SECOND)
+            worker.end_segment(1.0)
+            await worker.receive()
+            assert os.getpriority(os.PRIO_PROCESS, worker.pid) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 10)
+        await ended(worker.pid)
+        assert pool.restarts["recycled"] == 1
 
 
 async def test_worker_is_recycled_after_its_count() -> None:
@@ -206,9 +246,9 @@ async def test_a_system_without_room_for_a_process_refuses_in_time_and_loses_nob
     async with running_pool() as pool:
         async with pool.lease(1.0) as worker:
             with monkeypatch.context() as short:
-                short.setattr("asr_trio.server.pool.SPAWN_TIMEOUT_S", 1.0)
+                short.setattr("asr_trio.server.pool.QUEUE_TIMEOUT_S", 1.0)
                 short.setattr("asr_trio.server.pool.socket.socketpair", no_descriptors)
-                with pytest.raises(errors.WorkerTimeoutError):
+                with pytest.raises(errors.BusyError):
                     async with pool.lease(1.0), pool.lease(1.0):
                         pass
             await recognize(worker, pool, SECOND)
