@@ -31,6 +31,7 @@ class WordNames:
     """Names for decoder words, never the same twice."""
 
     def __init__(self) -> None:
+        _short_names()  # now, in the process from which workers are forked
         self._series = 0
 
     def take(self, count: int) -> list[str]:

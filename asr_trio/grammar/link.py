@@ -27,6 +27,7 @@ JSGF_SCHEME = "jsgf:"
 _MAX_GRAMMARS = 64
 """A program of more documents than this is a loop of generated URIs, not a grammar."""
 
+_NOTATIONS = {"application/srgs": "abnf", "application/srgs+xml": "xml"}
 _MAX_FAULTS = 20
 _MAX_GUESSES = 500
 """Rules that are looked through for the one that a misspelt reference means."""
@@ -132,7 +133,7 @@ class _Linker:
         grammar = self._program.grammars[index]
         entries: dict[str, pls.Entry] = {}
         for lexicon in grammar.lexicons:
-            uri = urljoin(grammar.base or grammar.source.name, lexicon.uri)
+            uri = urljoin(grammar.base_uri, lexicon.uri)
             try:
                 if self._resolver is None:
                     raise LanguageModelNotFoundError("nothing is loaded here")
@@ -180,6 +181,7 @@ class _Linker:
         grammar = self._program.grammars[index]
         if reference.uri:
             other = self._load(index, reference.uri, reference.media_type, reference.at)
+            self._check_external(index, reference, self._program.grammars[other])
             name = reference.name or self._root_name(other)
             return self._enter_external(index, reference, other, name)
         if reference.name in grammar.rules:
@@ -189,6 +191,19 @@ class _Linker:
         raise grammar.source.error(
             f"the rule ${reference.name} is not defined", reference.at, _known_rules(grammar, reference.name)
         )
+
+    def _check_external(self, index: int, reference: Reference, other: Grammar) -> None:
+        """Hold a reference to what it says about the other grammar (SRGS 1.0, 2.2.2)."""
+        source = self._program.grammars[index].source
+        notation = _NOTATIONS.get(reference.media_type.lower())
+        if notation and notation != other.notation:
+            raise source.error(
+                f"{reference.uri!r} is said to be {reference.media_type} and is not", reference.at, "leave the type out"
+            )
+        if not reference.name and not other.root and other.notation != "jsgf":
+            raise source.error(
+                f"{reference.uri!r} declares no root rule", reference.at, f"name a rule: {reference.uri}#rule"
+            )
 
     def _resolve_jsgf(self, index: int, reference: Reference) -> int:
         """Resolve an imported or qualified name (JSGF 1.0, section 4.2)."""
@@ -227,7 +242,7 @@ class _Linker:
     def _load(self, index: int, uri: str, media_type: str, at: int) -> int:
         grammar = self._program.grammars[index]
         if not uri.startswith(JSGF_SCHEME):
-            uri = urljoin(grammar.base or grammar.source.name, uri)
+            uri = urljoin(grammar.base_uri, uri)
         known = self._grammar_by_uri.get(uri)
         if known is not None:
             return known

@@ -7,6 +7,7 @@ into the text of the grammar that holds the node.
 from __future__ import annotations
 
 from typing import Literal, TypeAlias
+from urllib.parse import urljoin
 
 import msgspec
 
@@ -143,6 +144,12 @@ class Grammar(msgspec.Struct, kw_only=True):
     imports: list[External] = []
     rules: dict[str, Rule] = {}
     warnings: list[str] = []
+
+    @property
+    def base_uri(self) -> str:
+        """What relative URIs are relative to (SRGS 1.0, 4.9): the base, else a meta of that name, else the document."""
+        declared = self.base or next((meta.content for meta in self.metas if meta.name.lower() == "base"), "")
+        return urljoin(self.source.name, declared)
 
 
 def uses_scripts(tag_format: str) -> bool:

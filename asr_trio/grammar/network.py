@@ -26,6 +26,9 @@ GARBAGE: Final = 4
 _LEAST_EXIT: Final = 1e-3
 """A repeat of probability 1 never ends by the letter; it may, at this weight."""
 
+DTMF_NAMES: Final = {"star": "*", "pound": "#"}
+"""Keys that DTMF grammars may also write as words (SRGS 1.0, appendix E)."""
+
 
 class Network(msgspec.Struct):
     """All rules as arcs: `kinds[i]` from `sources[i]` to `targets[i]` with `arguments[i]` and `weights[i]`.
@@ -238,7 +241,10 @@ class NetworkBuilder:
     def _word(self, token: Token, language: str) -> int:
         grammar = self._grammar
         # Only a grammar with lexicons of its own says words in its own way.
-        owner = grammar if self._program.grammars[grammar].lexicons else -1
+        document = self._program.grammars[grammar]
+        owner = grammar if document.lexicons else -1
+        if document.mode == "dtmf" and token.text in DTMF_NAMES:
+            token = msgspec.structs.replace(token, text=DTMF_NAMES[token.text])
         key = (token.text, token.pronunciations, token.language or language, owner)
         known = self._word_ids.get(key)
         if known is None:
