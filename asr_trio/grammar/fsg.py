@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import math
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -57,12 +57,12 @@ def _short_names() -> list[NDArray[np.str_]]:
     return np.split(names, np.cumsum(np.bincount(chains, minlength=_CHAINS))[:-1])
 
 
-def fsg_text(graph: Graph, names: Sequence[Sequence[str]], *, title: str = "grammar") -> str:
+def fsg_text(graph: Graph, names: Mapping[int, Sequence[str]], *, title: str = "grammar") -> str:
     """Return the text that `Decoder.read_fsg` takes.
 
     Args:
         graph: of the compiled grammar.
-        names: for each of its words, what the decoder calls each pronunciation.
+        names: for each word on its arcs, what the decoder calls each pronunciation.
         title: name of the grammar, without white space.
     """
     n_states = graph.n_states

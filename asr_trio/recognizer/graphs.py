@@ -15,6 +15,7 @@ import msgspec
 
 from asr_trio.grammar.compile import no_collection
 from asr_trio.grammar.fsg import WordNames, fsg_text
+from asr_trio.grammar.graph import NO_WORD
 from asr_trio.recognizer.base import GrammarModel
 from asr_trio.recognizer.grammars import Grammar, load_grammars
 from asr_trio.recognizer.guarded import GuardedDecoder
@@ -49,7 +50,7 @@ class GraphDecoder:
         self.decoder = decoder
         self._loaded: OrderedDict[str, LoadedGrammar] = OrderedDict()
         self._names = WordNames()
-        self._words: dict[tuple[str, int], str] = {}
+        self._words: dict[str, str] = {}
 
     @no_collection()
     def activate(self, models: Sequence[GrammarModel], pronunciations: Mapping[str, Sequence[str]]) -> LoadedGrammar:
@@ -79,25 +80,35 @@ class GraphDecoder:
 
     def _load(self, name: str, grammar: Grammar) -> LoadedGrammar:
         # Arcs are sorted by sound, and so should be the decoder's words.
-        used = dict.fromkeys(word for word in grammar.graph.words if word >= 0)
+        used = dict.fromkeys(grammar.graph.words)
+        used.pop(NO_WORD, None)
         variants = [(word, phones) for word in used for phones in grammar.pronunciations[word]]
         decoder_words = self._decoder_words([phones for _, phones in variants])
-        spoken = dict(zip(decoder_words, variants, strict=True))
-        names: list[list[str]] = [[] for _ in grammar.words]
-        for decoder_word, (word, _) in spoken.items():
+        names: dict[int, list[str]] = {word: [] for word in used}
+        for decoder_word, (word, _) in zip(decoder_words, variants, strict=True):
             names[word].append(decoder_word)
         self.decoder.add_graph(name, fsg_text(grammar.graph, names))
-        return LoadedGrammar(grammar, spoken)
+        return LoadedGrammar(grammar, dict(zip(decoder_words, variants, strict=True)))
 
     def _decoder_words(self, sounds: list[str]) -> list[str]:
         """Return a word of the decoder for each sound, all different."""
-        times: Counter[str] = Counter()
-        wanted = []
-        for phones in sounds:
-            wanted.append((phones, times[phones]))
-            times[phones] += 1
-        fresh = [key for key in wanted if key not in self._words]
+        sounds = _told_apart(sounds)
+        fresh = [sound for sound in sounds if sound not in self._words]
         names = self._names.take(len(fresh))
-        self.decoder.add_words(zip(names, (phones for phones, _ in fresh), strict=True))
+        self.decoder.add_words(zip(names, fresh, strict=True))
         self._words.update(zip(fresh, names, strict=True))
-        return [self._words[key] for key in wanted]
+        return [self._words[sound] for sound in sounds]
+
+
+def _told_apart(sounds: list[str]) -> list[str]:
+    """Return the sounds with blanks behind those that came before, which change no sound."""
+    repeated = {sound for sound, times in Counter(sounds).items() if times > 1}
+    if not repeated:
+        return sounds
+    times: Counter[str] = Counter()
+    different = list(sounds)
+    for place, sound in enumerate(sounds):
+        if sound in repeated:
+            different[place] += " " * times[sound]
+            times[sound] += 1
+    return different

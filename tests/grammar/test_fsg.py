@@ -11,10 +11,10 @@ from asr_trio.grammar.fsg import WordNames, fsg_text
 
 def test_text(compile_text):
     compiled = compile_text("#ABNF 1.0; root $r; $r = /3/ yes | /1/ no [no];")
-    names = [
-        [f"{word}.{number}" for number in range(len(compiled.pronunciations[i]))]
+    names = {
+        i: [f"{word}.{number}" for number in range(len(compiled.pronunciations[i]))]
         for i, word in enumerate(compiled.words)
-    ]
+    }
     lines = fsg_text(compiled.graph, names, title="t").splitlines()
     assert lines[0] == "FSG_BEGIN t"
     assert lines[-1] == "FSG_END"
@@ -25,7 +25,7 @@ def test_text(compile_text):
 
 def test_wide_bundles_are_split(compile_text):
     compiled = compile_text("#ABNF 1.0; root $r; $r = " + "|".join(f"w{n}" for n in range(1000)) + ";")
-    lines = fsg_text(compiled.graph, [[word] for word in compiled.words]).splitlines()
+    lines = fsg_text(compiled.graph, {i: [word] for i, word in enumerate(compiled.words)}).splitlines()
     assert lines[1] == "N 5"
     assert sum(line.startswith("T 0 ") for line in lines) == 1000
     assert sorted(line for line in lines if line.endswith(f" {compiled.final} 1")) == ["T 2 1 1", "T 3 1 1", "T 4 1 1"]
@@ -50,7 +50,7 @@ def test_pocketsphinx_takes_it_and_accepts_the_same_sentences(compile_text, tmp_
     import pocketsphinx
 
     compiled = compile_text("#ABNF 1.0; root $r; $r = (yes | no the)<1-> [new york];")
-    text = fsg_text(compiled.graph, [[word] for word in compiled.words])
+    text = fsg_text(compiled.graph, {i: [word] for i, word in enumerate(compiled.words)})
     path = tmp_path / "g.fsg"
     path.write_text(text)
     model = pocketsphinx.FsgModel.readfile(str(path), pocketsphinx.LogMath(), 1.0)
