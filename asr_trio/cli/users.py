@@ -10,21 +10,20 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 from passlib.apache import HtpasswdFile
-from passlib.context import CryptContext
 
 from asr_trio.errors import ConfigError
+from asr_trio.server.auth import PASSWORD_SCHEMES
 
 app = App(name="users", help="Keep the password file of HTTP Basic authentication.")
 
 PasswordFile = Annotated[Path, Parameter(help="An htpasswd file; made with mode 0600 where it is absent.")]
-_CONTEXT = CryptContext(schemes=["bcrypt", "argon2"], default="bcrypt", bcrypt__rounds=12)
 
 
 def _open(file: Path, *, new: bool = False) -> HtpasswdFile:
     if not file.exists() and not new:
         msg = f"{file.name} does not exist"
         raise ConfigError(msg)
-    return HtpasswdFile(str(file), new=not file.exists(), context=_CONTEXT)
+    return HtpasswdFile(str(file), new=not file.exists(), context=PASSWORD_SCHEMES)
 
 
 @app.command

@@ -22,6 +22,7 @@ from typing import Final
 
 import trio
 from passlib.apache import HtpasswdFile
+from passlib.context import CryptContext
 
 from asr_trio.errors import ConfigError
 from asr_trio.server.gate import address_group
@@ -34,6 +35,10 @@ _FAILURES_OF_A_USER: Final = 10
 """A minute: a person mistypes a few times; a guesser needs millions."""
 _FAILURES_OF_AN_ADDRESS: Final = 60
 """A minute, whatever the user names."""
+
+
+PASSWORD_SCHEMES: Final = CryptContext(["bcrypt", "argon2", "sha512_crypt", "sha256_crypt", "apr_md5_crypt"])
+"""How a password may be kept, the first for new ones; what Apache knows besides has no salt, or is no hash at all."""
 
 
 class TooManyFailuresError(Exception):
@@ -51,9 +56,12 @@ class Authenticator:
         """
         self._path = htpasswd_file
         try:
-            self._file = HtpasswdFile(str(htpasswd_file))
+            self._file = HtpasswdFile(str(htpasswd_file), context=PASSWORD_SCHEMES)
         except (OSError, ValueError) as error:
             raise ConfigError(f"auth.htpasswd_file: {error}") from error
+        for user in self._file.users():
+            if PASSWORD_SCHEMES.identify(self._file.get_hash(user)) is None:
+                raise ConfigError(f"auth.htpasswd_file: the password of {user} is no hash that is known here")
         self._key = secrets.token_bytes(32)
         self._verified: dict[str, tuple[bytes, float]] = {}
         self._threads = trio.CapacityLimiter(_VERIFICATIONS_AT_ONCE)

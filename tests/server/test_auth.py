@@ -4,6 +4,7 @@ import threading
 import bcrypt
 import pytest
 import trio
+from passlib.hash import argon2
 
 from asr_trio.errors import ConfigError
 from asr_trio.server.auth import Authenticator, TooManyFailuresError
@@ -23,6 +24,22 @@ async def test_the_right_password_and_nothing_else_is_accepted(htpasswd):
     assert not await authenticator.verify("ann", "s3cret ", "192.0.2.1")
     assert not await authenticator.verify("bob", "s3cret", "192.0.2.1")
     assert not await authenticator.verify("ann", "nul\0", "192.0.2.1")
+
+
+async def test_argon2_is_verified(tmp_path):
+    path = tmp_path / "htpasswd"
+    path.write_text(f"ann:{argon2.using(rounds=1, memory_cost=64).hash('s3cret')}\n")
+    authenticator = Authenticator(path)
+    assert await authenticator.verify("ann", "s3cret", "192.0.2.1")
+    assert not await authenticator.verify("ann", "guess", "192.0.2.1")
+
+
+@pytest.mark.parametrize("kept", ["s3cret", "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="])
+def test_a_password_that_is_no_good_hash_is_the_operators_error(tmp_path, kept):
+    path = tmp_path / "htpasswd"
+    path.write_text(f"ann:{kept}\n")
+    with pytest.raises(ConfigError, match="password of ann"):
+        Authenticator(path)
 
 
 async def test_an_address_that_guesses_is_locked_out_and_others_are_not(htpasswd):
