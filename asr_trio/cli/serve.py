@@ -61,5 +61,10 @@ async def _serve(read: Callable[[], config.Settings], open_page: bool) -> None:
             if page is not None:
                 print(f"The page to speak into: {page}", file=sys.stderr, flush=True)
             if page is not None and open_page:
-                companions.start_soon(trio.to_thread.run_sync, webbrowser.open, page)
+                companions.start_soon(_browse, page)
         companions.cancel_scope.cancel()
+
+
+async def _browse(page: str) -> None:
+    """Open the page; some browsers come back from this only when they are closed."""
+    await trio.to_thread.run_sync(webbrowser.open, page, abandon_on_cancel=True)

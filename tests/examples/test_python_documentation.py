@@ -1,4 +1,4 @@
-"""The programs on docs/python.md are run as they stand."""
+"""The programs on docs/python.md and docs/embedding.md are run as they stand."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tests.live import LiveServer
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "python.md").read_text("utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+EMBEDDED = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "embedding.md").read_text("utf-8"), re.DOTALL)
 
 
 def test_every_example_is_listed() -> None:
@@ -37,3 +38,15 @@ def test_the_program_works(program: str, live_server: LiveServer, recording: Rec
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.splitlines()[-1].startswith("he was not")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("program", "written"), zip(EMBEDDED, ["21", "True", "SpeechStart", ""], strict=True))
+def test_an_embedded_part_works(program: str, written: str, recording: Recording, tmp_path: Path) -> None:
+    shutil.copy(recording.path, tmp_path / "speech.wav")
+    (tmp_path / "program.py").write_text(f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{program}")
+    done = subprocess.run(
+        [sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.startswith(written)
