@@ -43,3 +43,61 @@ def test_javascript_types() -> None:
     if "npm error" in done.stderr:
         pytest.skip("npm could not get the TypeScript compiler")
     assert done.returncode == 0, done.stdout[-8000:]
+
+
+CONSUMER = """
+import { connect, AsrError, type RecognitionResult } from 'asr-trio-client';
+
+export async function texts(url: string, audio: Uint8Array): Promise<string[]> {
+  const session = await connect(url, { requestTimeoutMs: 1000 });
+  const found: string[] = [];
+  try {
+    for await (const event of session.recognize(audio, { lm: 'builtin:slm/general' })) {
+      if (event.type === 'result') found.push(best(event.result));
+    }
+  } catch (error) {
+    if (error instanceof AsrError) found.push(error.code);
+  }
+  await session.close();
+  return found;
+}
+
+function best(result: RecognitionResult): string {
+  return result.alternatives[0]?.text ?? result.result_status;
+}
+"""
+
+
+@pytest.mark.slow
+def test_the_package_as_published_is_typed_and_can_be_imported(tmp_path: Path) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not installed")
+    source, consumer = tmp_path / "asr_trio" / "console", tmp_path / "consumer"
+    shutil.copytree(ROOT / "asr_trio" / "console", source, ignore=shutil.ignore_patterns("node_modules", "*.tgz"))
+    shutil.copy(ROOT / "LICENSE", tmp_path)
+
+    def run(*command: str, cwd: Path) -> str:
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+        if "npm error" in done.stderr and "network" in done.stderr:
+            pytest.skip("npm could not get the TypeScript compiler")
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+        return done.stdout
+
+    typescript = ("exec", "--yes", "--package", "typescript@5.9", "--")
+    run(npm, *typescript, "npm", "pack", "--pack-destination", str(tmp_path), cwd=source)
+    (package,) = tmp_path.glob("asr-trio-client-*.tgz")
+    consumer.mkdir()
+    (consumer / "package.json").write_text('{"type": "module"}')
+    run(npm, "install", "--no-audit", "--no-fund", "--offline", str(package), cwd=consumer)
+    installed = consumer / "node_modules" / "asr-trio-client"
+    assert {path.name for path in installed.iterdir()} == {
+        *("LICENSE", "README.md", "asr-client.d.ts", "asr-client.js", "package.json")
+    }
+    (consumer / "texts.ts").write_text(CONSUMER)
+    flags = ("--strict", "--target", "es2023", "--module", "nodenext", "--noEmit", "--lib", "es2023,dom,dom.iterable")
+    run(npm, *typescript, "tsc", *flags, "texts.ts", cwd=consumer)
+    exported = run(
+        "node", "-e", "import('asr-trio-client').then(m => console.log(Object.keys(m).join()))", cwd=consumer
+    )
+    assert {"connect", "AsrError", "encodeMessage", "decodeMessage"} <= set(exported.strip().split(","))

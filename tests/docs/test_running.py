@@ -26,6 +26,7 @@ ELSEWHERE: Final = {
     ".venv/bin/python -m pytest": ".ci/run",
     "--editable '.[test,lint]'": ".ci/run",
     ".venv/bin/ruff format": ".ci/run",
+    ".venv/bin/mkdocs": ".ci/run",
     "setup.py build_ext": ".ci/run, by its installation",
     "pip install -e '.[bench]'": "by who measures; tests/benchmarks starts each",
     "benchmarks.": "tests/benchmarks",

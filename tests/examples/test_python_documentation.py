@@ -18,6 +18,8 @@ PAGE = (ROOT / "docs" / "python.md").read_text("utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 EMBEDDED = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "embedding.md").read_text("utf-8"), re.DOTALL)
 
+EMBEDDED_WRITES = ["21", "True", "SpeechStart", ""]
+
 
 def test_every_example_is_listed() -> None:
     examples = {path.name for path in (ROOT / "docs" / "examples").iterdir() if path.is_file()}
@@ -41,7 +43,7 @@ def test_the_program_works(program: str, live_server: LiveServer, recording: Rec
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("program", "written"), zip(EMBEDDED, ["21", "True", "SpeechStart", ""], strict=True))
+@pytest.mark.parametrize(("program", "written"), list(zip(EMBEDDED, EMBEDDED_WRITES, strict=True)))
 def test_an_embedded_part_works(program: str, written: str, recording: Recording, tmp_path: Path) -> None:
     shutil.copy(recording.path, tmp_path / "speech.wav")
     (tmp_path / "program.py").write_text(f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{program}")
