@@ -97,7 +97,6 @@ class ModelSettings(Section):
     acoustic: Path | None = None
     dictionary: Path | None = None
     lm: Path | None = None
-    phone_lm: Path | None = None
     sample_rate_hz: Literal[8000, 16000] = 8000
     """Rate of audio that does not say its own, where this is the default model: every SDK takes 8 kHz for granted."""
     cmn_init: str | None = None
@@ -214,7 +213,7 @@ class LogSettings(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "console", "json"] = "auto"
     recognized_text: bool = False
-    """Write what people said into the log."""
+    """Write what people said into the log: a line ``heard`` for each segment."""
 
 
 class TracingSettings(Section):

@@ -95,6 +95,7 @@ class Recognition:
         self._pool = services.pool
         self._metrics = services.metrics
         self._tracing = services.tracing
+        self._log_text = services.settings.log.recognized_text
         self._active = services.recognitions
         self._deliver = deliver
         self._scope = trio.CancelScope()
@@ -305,6 +306,8 @@ class Recognition:
                 segment = self._segments.popleft()
                 self._turn_s = trio.current_time()
                 self.span.add_event("result", {"alternatives": len(frame.alternatives)})
+                if self._log_text and frame.alternatives:
+                    log.info("heard", text=frame.alternatives[0].text, score=frame.alternatives[0].score)
                 self.channel_state = frame.channel_state or self.channel_state
                 self._metrics.decode_cpu_seconds.inc(frame.cpu_s)
                 self._metrics.final_latency.observe(trio.current_time() - segment.ended_at_s)

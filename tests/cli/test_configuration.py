@@ -140,3 +140,12 @@ def test_a_user_name_with_a_colon_is_refused(tmp_path: Path) -> None:
 def test_sections_without_a_comment_on_a_puzzling_limit_are_rare() -> None:
     described = configuration.describe(config.LimitSettings)
     assert sum(1 for _, description, _ in described if description) >= len(described) // 2
+
+
+def test_every_setting_is_read_somewhere() -> None:
+    """A setting that nothing looks at is a promise that is not kept."""
+    package = Path(config.__file__).parent
+    code = "\n".join(file.read_text("utf-8") for file in package.rglob("*.py") if file != Path(config.__file__))
+    sections = [field.annotation for field in config.Settings.model_fields.values()]
+    keys = {key for section in [*sections, config.ModelSettings] for key in getattr(section, "model_fields", ())}
+    assert [key for key in sorted(keys) if f".{key}" not in code] == []

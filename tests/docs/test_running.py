@@ -32,7 +32,6 @@ ELSEWHERE: Final = {
     "benchmarks.": "tests/benchmarks",
     "asr-trio bench": "tests/cli/test_bench.py",
     "curl -s": "tests/examples/test_rest_documentation.py",
-    "git clone": "benchmarks/newcomer.py",
 }
 """Commands, by a part of them, and what executes them instead."""
 
@@ -153,10 +152,13 @@ def test_the_commands_of_a_page_work(page: Path, desk: tuple[Path, dict[str, str
 def live(command: str, said: str, folder: Path, environment: dict[str, str]) -> None:
     """Run a command until it has said something, then interrupt it."""
     log = folder / "log"
+    # A run of the tests in the background ignores SIGINT, and what it starts would inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with log.open("w") as output:
         program = subprocess.Popen(
             ["bash", "-c", f"exec {command}"], cwd=folder, env=environment, stdout=output, stderr=output
         )
+    signal.signal(signal.SIGINT, before)
     try:
         deadline_s = time.monotonic() + DEADLINE_S
         while said not in log.read_text():

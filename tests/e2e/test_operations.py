@@ -13,6 +13,7 @@ from pathlib import Path
 import bcrypt
 import httpx
 import pytest
+import structlog
 import trio
 import trustme
 
@@ -218,3 +219,13 @@ async def test_a_fault_of_our_own_costs_the_request_and_not_the_session(monkeypa
             assert refused.value.error_code == "ERR_INTERNAL_ERROR"
             assert "Zero" not in str(refused.value)
         assert await session.define_grammar("g", YES_NO) == "session:g"
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_what_people_say_is_logged_only_where_that_is_wanted(recording, wanted):
+    with structlog.testing.capture_logs() as lines:
+        async with running(log={"recognized_text": wanted}) as server, server.connect() as session:
+            audio = recording.path.read_bytes()
+            await session.recognize(audio, lm="builtin:slm/general", content_type="audio/wav").final()
+    assert any(line["event"] == "recognition" for line in lines)
+    assert ("he was not" in str(lines)) is wanted
