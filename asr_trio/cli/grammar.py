@@ -116,7 +116,7 @@ def parse(
         ]
         found.append({"phrase": phrase, "covered": bool(readings), "interpretations": values})
         if not json_:
-            print(f"{phrase}: {'' if readings else 'not covered'}")
+            print(f"{phrase}:" if readings else f"{phrase}: not covered")
             for reading in readings:
                 fault = f"   ({reading.fault})" if reading.fault else ""
                 print(f"  {reading.weight:.3f}  {json.dumps(reading.value, ensure_ascii=False)}{fault}")

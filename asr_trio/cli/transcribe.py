@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import glob
+import json as json_module
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,12 +14,13 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    DownloadColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeRemainingColumn,
-    TransferSpeedColumn,
 )
+from rich.text import Text
 
 from asr_trio import client
 from asr_trio.cli import formats
@@ -28,7 +29,9 @@ from asr_trio.errors import AsrError
 from asr_trio.protocol.results import SegmentResult
 
 PACKET_BYTES: Final = 32_000
-"""A second of 16 kHz audio: large enough to cost little, small enough for the progress bar to move."""
+"""A second of 16 kHz audio: large enough to cost little."""
+RAW_BYTES_PER_S: Final = 32_000
+_WAV_HEAD_BYTES: Final = 44
 
 BATCH_PARAMETERS: Final = {
     "decoder.continuousMode": "true",
@@ -62,6 +65,8 @@ def transcribe(
     raw: Annotated[bool, Parameter(negative="", help="The files are headerless 16-bit PCM at 16 kHz.")] = False,
 ) -> int:
     """Recognise audio files and print what was said.
+
+    JSON of several files is a line for each, with its name.
 
     Exit code 1 says that in some file nothing was recognised, 2 that some file could not be read or recognised at all.
     """
@@ -100,12 +105,16 @@ class _Job:
 
     def emit(self, path: Path) -> None:
         """Print or write the transcript of one file."""
+        if self.output_format == "json" and self.output_dir is None and len(self.files) > 1:
+            results = [formats.to_builtins(segment) for segment in self.results[path]]
+            print(json_module.dumps({"file": str(path), "results": results}, ensure_ascii=False), flush=True)
+            return
         text = formats.WRITERS[self.output_format](self.results[path])
         if self.output_dir is not None:
             self.output_dir.mkdir(parents=True, exist_ok=True)
             (self.output_dir / (path.stem + formats.SUFFIXES[self.output_format])).write_text(text, encoding="utf-8")
         else:
-            if len(self.files) > 1 and self.output_format != "json":
+            if len(self.files) > 1:
                 print(f"# {path}")
             sys.stdout.write(text)
             sys.stdout.flush()
@@ -138,32 +147,54 @@ def _pair(item: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
+class _Speed(ProgressColumn):
+    """How many times faster than it was spoken."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.1f}x", style="progress.data.speed")
+
+
 async def _transcribe(job: _Job, url: str | None, user: str | None, password: str | None, jobs: int) -> int:
     limiter = trio.CapacityLimiter(jobs)
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
+        TextColumn("{task.completed:.0f} s", style="progress.download"),
+        _Speed(),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
         disable=not sys.stderr.isatty(),
+        speed_estimate_period=60.0,
     )
+    durations_s = {path: _duration_s(path, size, job.content_type) for path, size in job.files.items()}
+    known = None not in durations_s.values()
     with progress:
         async with server(url, user, password) as target, trio.open_nursery() as nursery:
             finished = {path: trio.Event() for path in job.files}
+            total_s = sum(duration_s or 0.0 for duration_s in durations_s.values()) if known else None
+            whole = progress.add_task("all", total=total_s, visible=len(job.files) > 1)
 
             async def one(path: Path) -> None:
                 async with limiter:
-                    task = progress.add_task(path.name, total=job.files[path])
+                    task = progress.add_task(path.name, total=durations_s[path])
+                    reached_s = 0.0
+
+                    def reach(position_s: float) -> None:
+                        nonlocal reached_s
+                        progress.advance(whole, position_s - reached_s)
+                        progress.update(task, completed=position_s)
+                        reached_s = position_s
+
                     try:
-                        job.results[path] = await _recognize(job, path, target, partial(progress.advance, task))
+                        job.results[path] = await _recognize(job, path, target, reach)
                     except AsrError as error:
                         job.failures[path] = str(error)
                     except OSError as error:
                         job.failures[path] = error.strerror or str(error)
                     finally:
+                        reach(durations_s[path] or reached_s)
                         progress.remove_task(task)
                         finished[path].set()
 
@@ -178,24 +209,39 @@ async def _transcribe(job: _Job, url: str | None, user: str | None, password: st
     return job.exit_code
 
 
-async def _recognize(job: _Job, path: Path, target: Server, advance: Callable[[float], None]) -> list[SegmentResult]:
+def _duration_s(path: Path, size_bytes: int | None, content_type: str) -> float | None:
+    """Return the length of a recording, or None where only decoding it would tell."""
+    if size_bytes is None:
+        return None
+    if content_type == "audio/raw":
+        return size_bytes / RAW_BYTES_PER_S
+    with path.open("rb") as stream:
+        head = stream.read(_WAV_HEAD_BYTES)
+    if len(head) < _WAV_HEAD_BYTES or head[:4] != b"RIFF" or head[8:16] != b"WAVEfmt ":
+        return None
+    bytes_per_s = int.from_bytes(head[28:32], "little")
+    return (size_bytes - _WAV_HEAD_BYTES) / bytes_per_s if bytes_per_s else None
+
+
+async def _recognize(job: _Job, path: Path, target: Server, reach: Callable[[float], None]) -> list[SegmentResult]:
+    """Return what was said in a file; `reach` is told how far it has got."""
+    found: list[SegmentResult] = []
     async with target.connect() as session:
-        return [
-            event.result
-            async for event in session.recognize(
-                _packets(path, advance), lm=job.models, parameters=job.parameters, content_type=job.content_type
-            )
-            if isinstance(event, client.FinalResult) and event.result.alternatives
-        ]
+        recognition = session.recognize(
+            _packets(path), lm=job.models, parameters=job.parameters, content_type=job.content_type
+        )
+        async for event in recognition:
+            if isinstance(event, client.FinalResult) and event.result.alternatives:
+                found.append(event.result)
+                reach(event.result.end_time)
+    return found
 
 
-async def _packets(path: Path, advance: Callable[[float], None]) -> AsyncIterator[bytes]:
+async def _packets(path: Path) -> AsyncIterator[bytes]:
     if str(path) == "-":
         while packet := await trio.to_thread.run_sync(sys.stdin.buffer.read, PACKET_BYTES, abandon_on_cancel=True):
-            advance(len(packet))
             yield packet
         return
     async with await trio.open_file(path, "rb") as stream:
         while packet := await stream.read(PACKET_BYTES):
-            advance(len(packet))
             yield packet

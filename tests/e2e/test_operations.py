@@ -113,6 +113,14 @@ async def test_sigterm_ends_the_program_with_0(tmp_path):
     assert "Traceback" not in log.read_text()
 
 
+@pytest.fixture
+def own_logging():
+    """A reload sets logging up for the whole process; this puts it back."""
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("own_logging")
 async def test_tls_with_a_certificate_that_is_renewed_while_serving(tmp_path):
     authority = trustme.CA()
     trust = ssl.create_default_context()

@@ -54,7 +54,7 @@ async def one_session(server: Running) -> None:
         await session.recognize(silence(0.5).tobytes(), lm=Grammar(YES_NO)).final()
         with pytest.raises(RequestRefusedError):
             await session.recognize(b"", lm="builtin:slm/none").final()
-    await settled(lambda: not server.server.connections_open)
+    await settled(lambda: not server.connections_open)
 
 
 async def test_a_session_its_recognitions_and_its_grammars_are_one_trace() -> None:
