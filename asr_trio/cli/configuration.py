@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 from pydantic import BaseModel
 
 from asr_trio import config
+from asr_trio.errors import ConfigError
 
 app = App(name="config", help="Check and show the configuration.")
 
@@ -19,11 +20,22 @@ File = Annotated[Path | None, Parameter(name=["--config", "-c"], help="A TOML fi
 
 
 @app.command
-def check(*, configuration: File = None) -> int:
+def check(
+    *, configuration: File = None, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False
+) -> int:
     """Read the configuration as ``serve`` would; exit 2 and say why where it cannot be used."""
-    config.load(configuration)
     file = config.named_file(configuration)
     sources = [*([str(file)] if file else []), *config.variables()]
+    try:
+        config.load(configuration)
+    except ConfigError as error:
+        if not as_json:
+            raise
+        print(json.dumps({"good": False, "sources": sources, "faults": str(error).splitlines()}))
+        return 2
+    if as_json:
+        print(json.dumps({"good": True, "sources": sources, "faults": []}))
+        return 0
     print(f"The configuration is good: {', '.join(sources) or 'the defaults, nothing is set'}.")
     return 0
 

@@ -16,7 +16,7 @@ from cyclopts import Parameter
 from asr_trio import client
 from asr_trio.cli import recording
 from asr_trio.cli.embedded import language_models, server
-from asr_trio.cli.live import Display, show
+from asr_trio.cli.live import Display, JsonLines, show
 
 PACKET_MS: Final = 100
 PARAMETERS: Final = {"decoder.partialResultEnabled": "true", "decoder.partialResultInterval": "500"}
@@ -28,13 +28,13 @@ def demo(
     *,
     lm: str = "builtin:slm/general",
     url: Annotated[str | None, Parameter(help="A running server; without it one is started.")] = None,
+    json: Annotated[bool, Parameter(negative="", help="A line of JSON for each event.")] = False,
 ) -> int:
     """Start a server, stream a real recording through it at live pace, print what it says."""
-    return trio.run(_demo, file, lm, url)
+    return trio.run(_demo, file, lm, url, JsonLines() if json else Display())
 
 
-async def _demo(file: Path | None, lm: str, url: str | None) -> int:
-    display = Display()
+async def _demo(file: Path | None, lm: str, url: str | None, display: Display) -> int:
     if file is not None:
         sample = recording.Recording(file, "", "your file")
     else:

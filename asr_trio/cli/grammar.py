@@ -27,7 +27,10 @@ from asr_trio.grammar.writer import write
 
 app = App(name="grammar", help="Check, compile, convert and try grammars.")
 
-Source = Annotated[str, Parameter(help="A file (JSGF, SRGS ABNF or XML), builtin:grammar/NAME, or - for stdin.")]
+Source = Annotated[
+    str,
+    Parameter(help="A file (JSGF, SRGS ABNF or XML), builtin:grammar/NAME, or - for stdin.", allow_leading_hyphen=True),
+]
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print one JSON document.")]
 Dictionary = Annotated[Path | None, Parameter(help="A CMU Sphinx dictionary; that of the embedded model without it.")]
 Unknown = Annotated[UnknownWords, Parameter(help="What becomes of words that the dictionary does not have.")]
@@ -203,6 +206,8 @@ def _load(source: str) -> tuple[bytes, str]:
     """Return the text of a grammar and its URI."""
     if source == "-":
         return sys.stdin.buffer.read(), ""
+    if source.startswith("-"):
+        raise LanguageModelNotFoundError(f"{source}: there is no such option; a file of that name is ./{source}")
     if source.startswith(builtin.SCHEME):
         return builtin.load(source.removeprefix(builtin.SCHEME)), source
     path = Path(source)

@@ -9,7 +9,7 @@ import trio
 from cyclopts import Parameter
 
 from asr_trio.cli.embedded import language_models, server
-from asr_trio.cli.live import Display, show
+from asr_trio.cli.live import Display, JsonLines, show
 from asr_trio.errors import AsrError
 
 SAMPLE_RATE_HZ: Final = 16_000
@@ -30,6 +30,7 @@ def listen(
     password: Annotated[str | None, Parameter(env_var="ASR_TRIO_PASSWORD")] = None,
     device: Annotated[str | None, Parameter(help="Name or number of the input device.")] = None,
     once: Annotated[bool, Parameter(negative="", help="Stop after one utterance.")] = False,
+    json: Annotated[bool, Parameter(negative="", help="A line of JSON for each event.")] = False,
 ) -> int:
     """Recognise the microphone until Ctrl-C, partial hypotheses in place.
 
@@ -44,7 +45,7 @@ def listen(
     }
 
     async def run() -> int:
-        display = Display()
+        display = JsonLines() if json else Display()
         async with server(url, user, password) as target, target.connect() as session:
             display.line("speak; Ctrl-C ends")
             results = await show(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import AsyncIterable, Mapping
-from typing import TextIO
+from typing import Any, Final, TextIO
 
 from asr_trio import client
 from asr_trio.cli import formats
@@ -21,14 +22,31 @@ class Display:
         self._start_s = time.monotonic()
         self._shown = ""
 
+    @property
+    def elapsed_s(self) -> float:
+        """Time since `start`."""
+        return time.monotonic() - self._start_s
+
     def start(self) -> None:
         """Take now as time zero."""
         self._start_s = time.monotonic()
 
+    def event(self, event: client.RecognitionEvent) -> None:
+        """Show what has happened."""
+        match event:
+            case client.SpeechStarted():
+                self.line("start of speech")
+            case client.SpeechEnded():
+                self.line("end of speech")
+            case client.PartialResult(result=result):
+                self.partial(formats.text_of(result))
+            case client.FinalResult(result=result):
+                self.line(describe(result))
+
     def line(self, text: str) -> None:
         """Write a line with its time, over a partial hypothesis if one is shown."""
         self._erase()
-        self._stream.write(f"{time.monotonic() - self._start_s:7.2f} s  {text}\n")
+        self._stream.write(f"{self.elapsed_s:7.2f} s  {text}\n")
         self._stream.flush()
 
     def partial(self, text: str) -> None:
@@ -37,7 +55,7 @@ class Display:
             self.line(f"partial          {text}")
             return
         self._erase()
-        self._shown = f"{time.monotonic() - self._start_s:7.2f} s  … {text}"[-200:]
+        self._shown = f"{self.elapsed_s:7.2f} s  … {text}"[-200:]
         self._stream.write(self._shown)
         self._stream.flush()
 
@@ -45,6 +63,28 @@ class Display:
         if self._shown:
             self._stream.write("\r\x1b[2K")
             self._shown = ""
+
+
+class JsonLines(Display):
+    """Writes each event as a line of JSON, for programs; remarks for people go to standard error."""
+
+    _names: Final = {
+        client.SpeechStarted: "speech-start",
+        client.SpeechEnded: "speech-end",
+        client.PartialResult: "partial",
+        client.FinalResult: "result",
+    }
+
+    def event(self, event: client.RecognitionEvent) -> None:
+        """Write an event with its time in seconds since the start of the audio, and a result as the protocol has it."""
+        document: dict[str, Any] = {"event": self._names[type(event)], "time_s": round(self.elapsed_s, 3)}
+        if isinstance(event, client.PartialResult | client.FinalResult):
+            document["result"] = formats.to_builtins(event.result)
+        print(json.dumps(document, ensure_ascii=False), file=self._stream, flush=True)
+
+    def line(self, text: str) -> None:
+        """Remark something."""
+        print(text, file=sys.stderr)
 
 
 async def show(
@@ -60,16 +100,9 @@ async def show(
     results: list[SegmentResult] = []
     display.start()
     async for event in session.recognize(audio, lm=lm, parameters=dict(parameters), content_type=content_type):
-        match event:
-            case client.SpeechStarted():
-                display.line("start of speech")
-            case client.SpeechEnded():
-                display.line("end of speech")
-            case client.PartialResult(result=result):
-                display.partial(formats.text_of(result))
-            case client.FinalResult(result=result):
-                results.append(result)
-                display.line(describe(result))
+        display.event(event)
+        if isinstance(event, client.FinalResult):
+            results.append(event.result)
     return results
 
 

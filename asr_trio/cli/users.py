@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json as json_module
 import os
 import sys
 from pathlib import Path
@@ -57,8 +58,11 @@ def remove(file: PasswordFile, user: str) -> int:
 
 
 @app.command(name="list")
-def list_users(file: PasswordFile) -> int:
-    """List the users."""
-    for user in sorted(_open(file).users()):
-        print(user)
+def list_users(file: PasswordFile, *, json: Annotated[bool, Parameter(negative="")] = False) -> int:
+    """List the users, one a line or as JSON."""
+    found = sorted(_open(file).users())
+    if json:
+        print(json_module.dumps(found))
+    else:
+        print("".join(f"{user}\n" for user in found), end="")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -87,6 +88,21 @@ def test_check_names_what_it_has_read(
     monkeypatch.setenv("ASR_TRIO_SERVER__PORT", "2")
     assert run("config", "check", "-c", str(file)) == 0
     assert capsys.readouterr().out == f"The configuration is good: {file}, ASR_TRIO_SERVER__PORT.\n"
+
+
+def test_check_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "asr-trio.toml"
+    file.write_text("[sever]\n")
+    assert run("config", "check", "-c", str(file), "--json") == 2
+    found = json.loads(capsys.readouterr().out)
+    assert found == {
+        "good": False,
+        "sources": [str(file)],
+        "faults": ["sever: there is no such setting; did you mean server?"],
+    }
+    file.write_text("")
+    assert run("config", "check", "-c", str(file), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["good"]
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
@@ -47,6 +48,19 @@ def test_check_tells_the_place(run, tmp_path):
     code, out, _ = run("check", "--json", path)
     assert code == 2
     assert json.loads(out)[0]["error"]["column"] == 23
+
+
+def test_standard_input(run, grammar, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(grammar.read_bytes())))
+    code, out, _ = run("check", "-")
+    assert code == 0
+    assert out.startswith("-: good")
+
+
+def test_a_misspelt_option_is_no_file(run, grammar):
+    code, _, errors = run("check", str(grammar), "--jsn")
+    assert code == 2
+    assert "--jsn: there is no such option" in errors
 
 
 def test_a_missing_file(run):

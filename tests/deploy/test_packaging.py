@@ -26,7 +26,10 @@ KUBERNETES: Final = "1.34"
 VALUES: Final[dict[str, dict[str, Any]]] = {
     "as shipped": {},
     "everything": {
-        "gateway": {"enabled": True, "name": "public", "hostname": "asr.example.com"},
+        "gateway": {
+            **{"enabled": True, "name": "public", "hostname": "asr.example.com"},
+            **{"className": "envoy", "certificate": "asr-tls"},
+        },
         "autoscaling": {"enabled": True},
         "redis": {"url": "redis://redis:6379", "existingSecret": "licences"},
         "config": {
@@ -115,7 +118,7 @@ def test_kubernetes_knows_every_field(manifests: dict[str, dict[str, Any]]) -> N
     schemas = pytest.importorskip("kubernetes_validate")
     checked = 0
     for document in manifests.values():
-        if document["kind"] not in {"HTTPRoute", "ScaledObject"}:  # of others than Kubernetes itself
+        if document["kind"] not in {"Gateway", "HTTPRoute", "ScaledObject"}:  # of others than Kubernetes itself
             schemas.validate(document, KUBERNETES, strict=True)
             checked += 1
     assert checked == 4
@@ -135,6 +138,7 @@ def test_the_parts_name_each_other(manifests: dict[str, dict[str, Any]]) -> None
     if "HTTPRoute" in manifests:
         (rule,) = manifests["HTTPRoute"]["spec"]["rules"]
         (backend,) = rule["backendRefs"]
+        assert manifests["HTTPRoute"]["spec"]["parentRefs"] == [{"name": manifests["Gateway"]["metadata"]["name"]}]
         assert backend["name"] == service["metadata"]["name"]
         assert backend["port"] in {port["port"] for port in service["spec"]["ports"]}
         assert manifests["ScaledObject"]["spec"]["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
