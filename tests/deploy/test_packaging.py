@@ -27,8 +27,11 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
     "as shipped": {},
     "everything": {
         "gateway": {
-            **{"enabled": True, "name": "public", "hostname": "asr.example.com"},
-            **{"className": "envoy", "certificate": "asr-tls"},
+            "enabled": True,
+            "name": "public",
+            "hostname": "asr.example.com",
+            "className": "envoy",
+            "certificate": "asr-tls",
         },
         "autoscaling": {"enabled": True},
         "redis": {"url": "redis://redis:6379", "existingSecret": "licences"},
