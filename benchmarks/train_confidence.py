@@ -36,14 +36,14 @@ AUDIO_LIMIT_S = 6
 
 
 def decode(recognition, pair):
-    """Feed a recording; return the recognised segments."""
+    """Feed a recording; return the recognised segments, and the scores of all states."""
     pcm = corpus.read_audio(pair.path)
     pcm = pcm[: AUDIO_LIMIT_S * 32_000]
     recognition.start_segment(0.0)
     for start in range(0, len(pcm), BLOCK_BYTES):
         recognition.accept(pcm[start : start + BLOCK_BYTES])
-    recognition._end()
-    return recognition._spoken()
+    scores = recognition._listener.finish()
+    return recognition._spoken(), scores
 
 
 def said(segments, phones_of):
@@ -79,7 +79,7 @@ def collect_grammars(engine: PocketSphinxEngine, registry: ModelRegistry):
     sentences, words = [], []
     for pair in pairs:
         recognition = engine.open((models[pair.grammar],), base.DecoderSettings(), b"")
-        segments = decode(recognition, pair)
+        segments, scores = decode(recognition, pair)
         loaded = recognition._loaded
         texts = [loaded.text(segment.word) for segment in segments]
         if not any(texts):
@@ -88,7 +88,7 @@ def collect_grammars(engine: PocketSphinxEngine, registry: ModelRegistry):
             continue
         evidence = Evidence(
             engine._acoustics.mixtures,
-            recognition._scores.finish(),
+            scores,
             said(segments, loaded.phones),
             len(loaded.grammar.words),
         )
@@ -105,10 +105,10 @@ def collect_free(engine: PocketSphinxEngine):
     for pair in corpus.free_pairs():
         model = base.StatisticalModel(name="general", lm="general")
         recognition = engine.open((model,), base.DecoderSettings(), b"")
-        segments = decode(recognition, pair)
+        segments, scores = decode(recognition, pair)
         if segments:
             pronounced = said(segments, recognition._decoder.phones)
-            evidence = Evidence(engine._acoustics.mixtures, recognition._scores.finish(), pronounced, len(segments))
+            evidence = Evidence(engine._acoustics.mixtures, scores, pronounced, len(segments))
             labels = correct_words(pair.transcript.split(), [plain_word(segment.word) for segment in segments])
             words += [
                 (pair, free_word_evidence(found, segment.posterior), label)

@@ -15,6 +15,7 @@ import struct
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,6 +42,11 @@ Scores = NDArray[np.float16]
 
 class AcousticModel:
     """States and mixtures of one model; read-only, shared by all processes."""
+
+    phones: dict[str, int]
+    n_senones: int
+    _owners: NDArray[np.intp]
+    _sequences: NDArray[np.integer]
 
     def __init__(self, acoustic: str) -> None:
         """Read a model folder.
@@ -187,8 +193,20 @@ class AcousticModel:
         return _relative(scores, best), _relative(phones, best)
 
 
-class SegmentScores:
-    """Senone scores of one segment, computed as its features come."""
+class SegmentScores(msgspec.Struct, frozen=True):
+    """Scores of the frames of a segment whose number is a multiple of FRAME_STEP; see `AcousticModel.score`.
+
+    Attributes:
+        senones: shape (frames, senones).
+        phones: shape (frames, phones).
+    """
+
+    senones: Scores
+    phones: Scores
+
+
+class SegmentScorer:
+    """Computes the scores of one segment as its features come."""
 
     def __init__(self, model: AcousticModel) -> None:
         self._model = model
@@ -212,13 +230,23 @@ class SegmentScores:
         if end > self._scored:
             self._score(end)
 
-    def finish(self) -> tuple[Scores, Scores]:
-        """Return the scores of all frames whose number is a multiple of FRAME_STEP; see `AcousticModel.score`."""
+    def finish(self) -> SegmentScores:
+        """Return the scores of all frames."""
         if self._n_frames > self._scored:
             self._score(self._n_frames)
-        if not self._senones:
-            return np.zeros((0, self._model.n_senones), np.float16), np.zeros((0, len(self._model.phones)), np.float16)
-        return np.concatenate(self._senones), np.concatenate(self._phones)
+        return self.between(0, self._n_frames)
+
+    def between(self, start: int, end: int) -> SegmentScores:
+        """Return the scores of the frames from `start` to before `end`, as far as they have been computed.
+
+        Args:
+            start: number of a frame, a multiple of FRAME_STEP.
+            end: number of a frame.
+        """
+        wanted = slice(start // FRAME_STEP, (end + FRAME_STEP - 1) // FRAME_STEP)
+        senones = np.concatenate([np.zeros((0, self._model.n_senones), np.float16), *self._senones])
+        phones = np.concatenate([np.zeros((0, len(self._model.phones)), np.float16), *self._phones])
+        return SegmentScores(senones[wanted], phones[wanted])
 
     def _score(self, end: int) -> None:
         cepstra = np.concatenate(self._cepstra)

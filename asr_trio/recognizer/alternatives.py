@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from asr_trio.recognizer.acoustic import FRAME_STEP, AcousticModel, Scores
+from asr_trio.recognizer.acoustic import FRAME_STEP, AcousticModel, Scores, SegmentScores
 from asr_trio.recognizer.confidence import Evidence, SpokenWord
 from asr_trio.recognizer.grammars import Grammar
 
@@ -23,7 +23,7 @@ CANDIDATES_MAX: Final = 40
 
 def substitutions(
     model: AcousticModel,
-    scores: tuple[Scores, Scores],
+    scores: SegmentScores,
     grammar: Grammar,
     best: Sequence[int],
     said: Sequence[SpokenWord],
@@ -55,7 +55,7 @@ def substitutions(
             for other in sorted(grammar.parallel_words(source, target) - {best[place]})
             for pronunciation in grammar.pronunciations[other]
         ]
-        for other, pronunciation in _roughly_best(model, scores[1], said[place], rivals):
+        for other, pronunciation in _roughly_best(model, scores.phones, said[place], rivals):
             changed = list(said)
             changed[place] = SpokenWord(pronunciation, said[place].start, said[place].end)
             indices = [*best[:place], other, *best[place + 1 :]]
@@ -65,7 +65,7 @@ def substitutions(
     return [(indices, spoken) for _, _, indices, spoken in ranked[:limit]]
 
 
-def _loss(model: AcousticModel, scores: tuple[Scores, Scores], said: Sequence[SpokenWord], place: int) -> float:
+def _loss(model: AcousticModel, scores: SegmentScores, said: Sequence[SpokenWord], place: int) -> float:
     """Return by how much a word stays behind the best states on its frames, in all."""
     word = said[place]
     gap = Evidence(model, scores, [word], 1).words[0][0]

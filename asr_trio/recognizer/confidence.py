@@ -24,7 +24,7 @@ from asr_trio.recognizer.acoustic import (
     WORD_INTERNAL,
     WORD_SINGLE,
     AcousticModel,
-    Scores,
+    SegmentScores,
 )
 
 MATCH: Final = -0.3
@@ -94,20 +94,18 @@ def trained_model() -> ConfidenceModel:
 class Evidence:
     """What the acoustic model says about the words of one hypothesis."""
 
-    def __init__(
-        self, model: AcousticModel, scores: tuple[Scores, Scores], words: list[SpokenWord], n_choices: int
-    ) -> None:
+    def __init__(self, model: AcousticModel, scores: SegmentScores, words: list[SpokenWord], n_choices: int) -> None:
         """Align the words with the audio and compare.
 
         Args:
             model: the acoustic model.
-            scores: what `SegmentScores.finish` returned.
+            scores: of the segment.
             words: the hypothesis, at least one word.
             n_choices: number of words that could have been recognised.
         """
-        senones, phones = scores
+        senones = scores.senones
         self._n_choices = n_choices
-        aligned = [_align(model, senones, phones, words, number) for number in range(len(words))]
+        aligned = [_align(model, scores, words, number) for number in range(len(words))]
         self.words: list[Vector] = [word.evidence() for word in aligned]
         self._state_gaps = np.concatenate([word.state_gaps for word in aligned])
         self._phone_gaps = np.concatenate([word.phone_gaps for word in aligned])
@@ -125,7 +123,7 @@ class Evidence:
         words = np.array(self.words)
         third = max(1, (len(words) + 2) // 3)
         quarter = max(1, len(self._states_by_phone) // 4)
-        n_misfit = int((self._silence < SILENCE_MISFIT).sum())
+        n_misfit = FRAME_STEP * int((self._silence < SILENCE_MISFIT).sum()) // 2
         n_frames = len(self._state_gaps)
         return np.array(
             [
@@ -186,7 +184,8 @@ class _AlignedWord(msgspec.Struct, frozen=True):
         )
 
 
-def _align(model: AcousticModel, senones: Scores, phones: Scores, words: list[SpokenWord], number: int) -> _AlignedWord:
+def _align(model: AcousticModel, scores: SegmentScores, words: list[SpokenWord], number: int) -> _AlignedWord:
+    senones, phones = scores.senones, scores.phones
     word = words[number]
     before = words[number - 1] if number and words[number - 1].end >= word.start else None
     after = words[number + 1] if number + 1 < len(words) and words[number + 1].start <= word.end else None

@@ -275,6 +275,11 @@ class Channel:
         self._frames = MEAN_WEIGHT_FRAMES
         self._sum = np.array(self._band.mean) * self._frames
 
+    @property
+    def mean(self) -> Array:
+        """The mean of what was heard lately; the band has been decided."""
+        return np.asarray(self._sum / self._frames)
+
     def subtract_mean(self, cepstra: Array) -> Array:
         """Return frames without the mean up to and with each of them."""
         if not len(cepstra):
@@ -295,10 +300,10 @@ class Channel:
 
 
 class SegmentFeatures:
-    """Turns the audio of one segment into normalised cepstra as it comes."""
+    """Turns the audio of one segment into cepstra as it comes; their mean is still to be subtracted."""
 
     def __init__(self, front_end: FrontEnd, channel: Channel) -> None:
-        """Begin a segment of a caller, whose channel moves on with the audio."""
+        """Begin a segment of a caller, of whose channel the audio tells the band."""
         self._front_end = front_end
         self._channel = channel
         self._waiting: list[Array] = []
@@ -306,12 +311,12 @@ class SegmentFeatures:
         self._samples: Array = np.zeros(0)
         self._before = 0.0
 
-    def feed(self, pcm: bytes) -> Frames:
+    def feed(self, pcm: bytes) -> Array:
         """Return the cepstra, shape (frames, cepstra), that the audio completes."""
         front_end = self._front_end
         heard = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
         if not len(heard):
-            return np.zeros((0, front_end.parameters.ncep), np.float32)
+            return np.zeros((0, front_end.parameters.ncep))
         emphasised = heard.copy()
         emphasised[1:] -= front_end.parameters.alpha * heard[:-1]
         emphasised[0] -= front_end.parameters.alpha * self._before
@@ -321,14 +326,14 @@ class SegmentFeatures:
         self._samples = samples[n_frames * FRAME_SAMPLES :]
         return self._cepstra(samples, n_frames)
 
-    def finish(self) -> Frames:
+    def finish(self) -> Array:
         """Return the last frame, filled up with silence."""
         rest, self._samples = self._samples, np.zeros(0)
         filled = np.zeros(self._front_end.window_samples)
         filled[: len(rest)] = rest[: len(filled)]
         return self._cepstra(filled, 1, last=True)
 
-    def _cepstra(self, samples: Array, n_frames: int, *, last: bool = False) -> Frames:
+    def _cepstra(self, samples: Array, n_frames: int, *, last: bool = False) -> Array:
         front_end = self._front_end
         mel = self._mel(samples, n_frames)
         if not self._channel.is_known:  # a segment begins with a margin: until the band is known it is not missed
@@ -340,11 +345,10 @@ class SegmentFeatures:
                 self._channel.decide(mel)
                 self._waiting.clear()
         if not len(mel):
-            return np.zeros((0, front_end.parameters.ncep), np.float32)
+            return np.zeros((0, front_end.parameters.ncep))
         if self._remove_noise is not None:
             mel = self._remove_noise(mel)
-        cepstra = np.log(mel + LOG_FLOOR) @ self._channel.transform
-        return self._channel.subtract_mean(cepstra).astype(np.float32)
+        return np.asarray(np.log(mel + LOG_FLOOR) @ self._channel.transform)
 
     def _mel(self, samples: Array, n_frames: int) -> Array:
         front_end = self._front_end

@@ -18,16 +18,17 @@ from asr_trio.config import ModelSettings
 from asr_trio.errors import AcousticModelError
 from asr_trio.protocol.hints import parse_hints
 from asr_trio.protocol.results import Alternative, Word
-from asr_trio.recognizer.acoustic import AcousticModel, SegmentScores
+from asr_trio.recognizer.acoustic import FRAME_STEP, AcousticModel
 from asr_trio.recognizer.alternatives import place_words, substitutions
 from asr_trio.recognizer.bands import model_bands
 from asr_trio.recognizer.base import DecoderSettings, GrammarModel, LanguageModel, Pulse, Recognition, no_pulse
 from asr_trio.recognizer.confidence import Evidence, SpokenWord, trained_model
-from asr_trio.recognizer.features import Bands, Channel, FrontEnd, SegmentFeatures, read_parameters
+from asr_trio.recognizer.features import Bands, Channel, FrontEnd, read_parameters
 from asr_trio.recognizer.grammars import lexicon
 from asr_trio.recognizer.graphs import GraphDecoder, LoadedGrammar
 from asr_trio.recognizer.guarded import FRAMES_PER_SECOND, GuardedDecoder, Segment, is_filler, plain_word
 from asr_trio.recognizer.hints import hint_words, hinted_pronunciations
+from asr_trio.recognizer.listening import Listener
 from asr_trio.recognizer.models import ModelFiles, model_files
 
 NBEST_DEPTH: Final = 200
@@ -35,6 +36,8 @@ NBEST_DEPTH: Final = 200
 
 UNKNOWN_SCORE: Final = 50
 """Of hypotheses of an acoustic model that cannot be read for evidence."""
+UNKNOWN_POSTERIOR: Final = 0.5
+"""Of words in partial hypotheses: there is no lattice yet."""
 
 REJECTION_PROBABILITY: Final = 0.36
 REJECTION_WORD_SHARE: Final = 0.15
@@ -95,7 +98,7 @@ class PocketSphinxEngine:
         models: tuple[LanguageModel, ...],
         settings: DecoderSettings,
         channel_state: bytes,
-        pulse: Pulse = no_pulse,  # noqa: ARG002 - blocks are short
+        pulse: Pulse = no_pulse,
     ) -> Recognition:
         """Get ready to decode segments with one model of free speech, or with grammars in one graph."""
         grammars = tuple(model for model in models if isinstance(model, GrammarModel))
@@ -105,14 +108,16 @@ class PocketSphinxEngine:
             )
             loaded = self._grammars.activate(grammars, further)
             lms = tuple(model.lm for model in grammars)
-            return _GrammarRecognition(loaded, lms, self._grammars.decoder, self._acoustics, settings, channel_state)
+            return _GrammarRecognition(
+                loaded, lms, self._grammars.decoder, self._acoustics, settings, channel_state, pulse
+            )
         (model,) = models
         if self._free is None:
             raise AcousticModelError(f"model {self._name!r} has no language model: it reads grammars only")
         if settings.hints:
             say = lexicon(self._name, self._settings).say
             self._free.add_hints(hint_words(parse_hints(settings.hints), say))
-        return _FreeRecognition(self._free, self._acoustics, model.lm, settings, channel_state)
+        return _FreeRecognition(model.lm, self._free, self._acoustics, settings, channel_state, pulse)
 
 
 def _readable_mixtures(acoustic: str) -> AcousticModel | None:
@@ -136,45 +141,42 @@ class _PocketSphinxRecognition:
     """What both kinds of recognition share: from audio to words with their times."""
 
     def __init__(
-        self, decoder: GuardedDecoder, acoustics: _Acoustics, settings: DecoderSettings, channel_state: bytes
+        self,
+        decoder: GuardedDecoder,
+        acoustics: _Acoustics,
+        settings: DecoderSettings,
+        channel_state: bytes,
+        pulse: Pulse,
     ) -> None:
         self._decoder = decoder
         self._acoustics = acoustics
         self._settings = settings
+        self._pulse = pulse
         self._channel = Channel(acoustics.front_end, acoustics.bands, state=channel_state)
         self._start_s = 0.0
-        self._begin_features()
+        self._listener = self._new_listener(along=False)
+        self._partial_scores: dict[SpokenWord, int] = {}
         decoder.forget()
 
-    def _begin_features(self) -> None:
-        self._features = SegmentFeatures(self._acoustics.front_end, self._channel)
-        mixtures = self._acoustics.mixtures
-        self._scores = SegmentScores(mixtures) if mixtures is not None else None
+    def _new_listener(self, *, along: bool) -> Listener:
+        acoustics = self._acoustics
+        return Listener(
+            self._decoder, acoustics.front_end, self._channel, acoustics.mixtures, pulse=self._pulse, along=along
+        )
 
     def start_segment(self, start_s: float) -> None:
         self._start_s = start_s
-        self._begin_features()
-        self._decoder.start()
+        self._listener = self._new_listener(along=self._settings.partial_interval_ms is not None)
+        self._partial_scores.clear()
 
     def accept(self, pcm: bytes) -> None:
-        cepstra = self._features.feed(pcm)
-        self._decoder.process(cepstra)
-        if self._scores is not None:
-            self._scores.feed(cepstra)
+        self._listener.feed(pcm)
 
     def pause(self) -> None:
-        if self._scores is not None:
-            self._scores.catch_up()
+        self._listener.pause()
 
     def resume(self) -> None:
-        """What was scored in the pause stays good."""
-
-    def _end(self) -> None:
-        cepstra = self._features.finish()
-        self._decoder.process(cepstra)
-        if self._scores is not None:
-            self._scores.feed(cepstra)
-        self._decoder.end()
+        """What was decoded in the pause stays good."""
 
     def channel_state(self) -> bytes:
         return self._channel.to_bytes()
@@ -183,7 +185,29 @@ class _PocketSphinxRecognition:
         self._decoder.forget()
 
     def _spoken(self) -> list[Segment]:
+        if not self._listener.passing:
+            return []
         return [segment for segment in self._decoder.segments() if not is_filler(segment.word)]
+
+    def _partial_score(self, words: list[SpokenWord]) -> int:
+        """Return the mean score of the words so far; each is weighed once, alone, as soon as its frames are scored."""
+        mixtures, scorer = self._acoustics.mixtures, self._listener.scorer
+        if scorer is None or mixtures is None:
+            return UNKNOWN_SCORE
+        scorer.catch_up()
+        for word in words:
+            if word.phones and word not in self._partial_scores:
+                first = word.start // FRAME_STEP * FRAME_STEP
+                scores = scorer.between(first, word.end)
+                if len(scores.phones):
+                    alone = SpokenWord(word.phones, word.start - first, word.end - first)
+                    self._partial_scores[word] = self._word_score(Evidence(mixtures, scores, [alone], 1))
+        known = [self._partial_scores[word] for word in words if word in self._partial_scores]
+        return round(sum(known) / len(known)) if known else UNKNOWN_SCORE
+
+    def _word_score(self, evidence: Evidence) -> int:
+        """Return the score of the one word that the evidence is about."""
+        raise NotImplementedError
 
     def _words(self, spelled: Sequence[str], times: Sequence[tuple[int, int]], scores: list[int]) -> tuple[Word, ...]:
         """Return words in stream time; frames never overlap, so times increase strictly. Filler speech is not shown."""
@@ -208,20 +232,26 @@ class _PocketSphinxRecognition:
 class _FreeRecognition(_PocketSphinxRecognition):
     """Free speech."""
 
-    def __init__(self, decoder: GuardedDecoder, acoustics: _Acoustics, lm: str, *args: Any) -> None:
-        super().__init__(decoder, acoustics, *args)
+    def __init__(self, lm: str, *args: Any) -> None:
+        super().__init__(*args)
         self._lm = lm
 
     def partial(self) -> tuple[Alternative, ...]:
-        text = " ".join(plain_word(segment.word) for segment in self._spoken())
-        return (Alternative(text=text, score=UNKNOWN_SCORE, lm=self._lm),) if text else ()
-
-    def finish_segment(self, end_s: float) -> tuple[Alternative, ...]:  # noqa: ARG002 - the interface's
-        self._end()
         spoken = self._spoken()
         if not spoken:
             return ()
-        scores = self._scores.finish() if self._scores is not None else None
+        text = " ".join(plain_word(segment.word) for segment in spoken)
+        said = [SpokenWord(self._decoder.phones(found.word), found.start, found.end) for found in spoken]
+        return (Alternative(text=text, score=self._partial_score(said), lm=self._lm),)
+
+    def _word_score(self, evidence: Evidence) -> int:
+        return trained_model().free_word_scores(evidence, [UNKNOWN_POSTERIOR])[0]
+
+    def finish_segment(self, end_s: float) -> tuple[Alternative, ...]:  # noqa: ARG002 - the interface's
+        scores = self._listener.finish()
+        spoken = self._spoken()
+        if not spoken:
+            return ()
         best = [plain_word(segment.word) for segment in spoken]
         times = [(segment.start, segment.end) for segment in spoken]
         pronounced = [self._decoder.phones(segment.word) for segment in spoken]
@@ -261,15 +291,20 @@ class _GrammarRecognition(_PocketSphinxRecognition):
         self._lms = lms
 
     def partial(self) -> tuple[Alternative, ...]:
-        sentence = [self._loaded.index(segment.word) for segment in self._spoken()]
+        spoken = self._spoken()
+        sentence = [self._loaded.index(segment.word) for segment in spoken]
         text = " ".join(filter(None, (self._loaded.grammar.words[word] for word in sentence)))
         if not text:
             return ()
         owner = self._loaded.grammar.owners[sentence[0]]
-        return (Alternative(text=text, score=UNKNOWN_SCORE, lm=self._lms[owner]),)
+        said = [SpokenWord(self._loaded.phones(found.word), found.start, found.end) for found in spoken]
+        return (Alternative(text=text, score=self._partial_score(said), lm=self._lms[owner]),)
+
+    def _word_score(self, evidence: Evidence) -> int:
+        return trained_model().word_scores(evidence)[0]
 
     def finish_segment(self, end_s: float) -> tuple[Alternative, ...]:  # noqa: ARG002 - the interface's
-        self._end()
+        scores = self._listener.finish()
         spoken = self._spoken()
         if not any(self._loaded.text(segment.word) for segment in spoken):
             return ()
@@ -278,10 +313,9 @@ class _GrammarRecognition(_PocketSphinxRecognition):
         best = [self._loaded.index(segment.word) for segment in spoken]
         phones = [self._loaded.phones(segment.word) for segment in spoken]
         mixtures = self._acoustics.mixtures
-        if self._scores is None or mixtures is None:
+        if scores is None or mixtures is None:
             words = self._words([grammar.words[word] for word in best], times, [UNKNOWN_SCORE] * len(best))
             return (self._interpreted(best, words, UNKNOWN_SCORE, 0),)
-        scores = self._scores.finish()
         hypotheses = [(best, phones)]
         if self._settings.max_sentences > 1:
             said = [SpokenWord(*parts) for parts in zip(phones, *zip(*times, strict=True), strict=True)]

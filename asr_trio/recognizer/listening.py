@@ -1,0 +1,119 @@
+"""One segment of speech on its way into a decoder: when decoding begins, and from which cepstral mean.
+
+What a segment sounds like is told by its mean, and a decoder that starts from the mean of other recordings makes more
+errors until its own has settled. So a segment is heard before it is decoded: its cepstra are kept until speech pauses
+or `HEARD_FRAMES` have come, and decoded from the mean of them all; later frames go along with the running mean. That
+costs what decoding along costs, and what is decoded in a pause falls into the wait for the end of speech. Where speech
+goes on after so early a pause that little is known, the next pause begins anew.
+
+Partial hypotheses want a decoder that goes along from the start, so where they are asked for there is one pass more.
+
+All of this depends on positions in the audio alone, never on when packets came.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from asr_trio.recognizer.acoustic import AcousticModel, SegmentScorer, SegmentScores
+from asr_trio.recognizer.base import Pulse
+from asr_trio.recognizer.features import Array, Channel, Frames, FrontEnd, SegmentFeatures
+from asr_trio.recognizer.guarded import GuardedDecoder
+
+HEARD_FRAMES: Final = 400
+"""Longest wait for a pause. Decoding so much takes free speech half a second, less than a caller's silence takes."""
+KNOWN_FRAMES: Final = 200
+"""A pass whose mean rests on so many frames is not begun anew."""
+PULSE_FRAMES: Final = 30
+"""Decoded between signs of life: free speech takes 50 ms for them, a busy machine longer."""
+
+
+class Listener:
+    """Features, decoder and evidence of one segment."""
+
+    def __init__(
+        self,
+        decoder: GuardedDecoder,
+        front_end: FrontEnd,
+        channel: Channel,
+        mixtures: AcousticModel | None,
+        *,
+        pulse: Pulse,
+        along: bool,
+    ) -> None:
+        """Begin a segment.
+
+        Args:
+            decoder: with its search chosen; nobody else uses it.
+            front_end: of the model.
+            channel: of the caller; moves on with the audio.
+            mixtures: for evidence, where the model has any.
+            pulse: called while much is decoded at once.
+            along: decode from the start, for partial hypotheses.
+        """
+        self._decoder = decoder
+        self._features = SegmentFeatures(front_end, channel)
+        self._channel = channel
+        self._mixtures = mixtures
+        self._pulse = pulse
+        self.scorer: SegmentScorer | None = None
+        self._kept: list[Array] = []
+        self._heard_frames = 0
+        self._known_frames = 0
+        """What the mean of the running pass rests on, so far as it was known before the pass."""
+        self.passing = False
+        if along:
+            self._begin(np.zeros((0, front_end.parameters.ncep), np.float32))
+
+    def feed(self, pcm: bytes) -> None:
+        """Take audio."""
+        self._take(self._features.feed(pcm))
+        if self._heard_frames >= HEARD_FRAMES:
+            self._begin_from_own_mean()
+
+    def pause(self) -> None:
+        """Decode what was heard: the segment may be over."""
+        self._begin_from_own_mean()
+        if self.scorer is not None:
+            self.scorer.catch_up()
+
+    def finish(self) -> SegmentScores | None:
+        """Decode what is left, and return the evidence; the decoder has its result then."""
+        self._take(self._features.finish())
+        if not self._known_frames:
+            self._begin_from_own_mean()
+        self._decoder.end()
+        return self.scorer.finish() if self.scorer is not None else None
+
+    def _take(self, cepstra: Array) -> None:
+        self._heard_frames += len(cepstra)
+        if self._known_frames < KNOWN_FRAMES:
+            self._kept.append(cepstra)
+        normalised = self._channel.subtract_mean(cepstra)
+        if self.passing:
+            self._pass_on(normalised.astype(np.float32))
+
+    def _begin_from_own_mean(self) -> None:
+        if self._known_frames >= KNOWN_FRAMES or not self._heard_frames:
+            return
+        self._known_frames = self._heard_frames
+        kept = np.concatenate(self._kept)
+        if self._known_frames >= KNOWN_FRAMES:
+            self._kept.clear()
+        self._begin((kept - self._channel.mean).astype(np.float32))
+
+    def _begin(self, cepstra: Frames) -> None:
+        self._decoder.abandon()
+        self._decoder.start()
+        self.scorer = SegmentScorer(self._mixtures) if self._mixtures is not None else None
+        self.passing = True
+        for at in range(0, len(cepstra), PULSE_FRAMES):
+            self._pulse()
+            self._pass_on(cepstra[at : at + PULSE_FRAMES])
+
+    def _pass_on(self, cepstra: Frames) -> None:
+        self._decoder.process(cepstra)
+        if self.scorer is not None:
+            self.scorer.feed(cepstra)
