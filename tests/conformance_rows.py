@@ -11,6 +11,7 @@ from asr_trio.protocol.messages import Method, Result, ResultStatus
 MATRIX = "session/test_matrix.py::test_cell"
 SHAPE = "protocol/test_parser.py::test_shape_of_sdk_is_understood"
 RECOGNITION = "session/test_recognition.py::"
+CONTINUOUS = "session/test_continuous.py::"
 REQUEST = "session/test_request.py::"
 TIMER = "session/test_timer.py::"
 PARSER = "protocol/test_parser.py::"
@@ -66,7 +67,7 @@ MESSAGES = {
     "START_OF_SPEECH": ("LISTENING; once per segment", CLIENT + "test_every_client_understands_speech_events"),
     "END_OF_SPEECH": (
         "RECOGNIZING; simple mode only, since some clients stop their audio for good",
-        RECOGNITION + "test_continuous_mode_sends_start_of_speech_per_segment_and_no_end_of_speech",
+        CONTINUOUS + "test_continuous_mode_sends_start_of_speech_per_segment_and_no_end_of_speech",
     ),
     "RECOGNITION_RESULT": ("JSON or XML, partial or final", CLIENT + "test_every_client_understands_every_result"),
 }
@@ -120,7 +121,7 @@ PARAMETER_TESTS = {
     "decoder.startInputTimers": TIMER + "test_timers_wait_for_start_input_timers_on_wish",
     "decoder.maxSentences": RECOGNITION + "test_max_sentences_gives_exactly_so_many_where_they_exist",
     "decoder.confidenceThreshold": RECOGNITION + "test_nothing_above_the_threshold_is_no_match",
-    "decoder.continuousMode": RECOGNITION + "test_continuous_mode_gives_a_result_per_segment_and_a_closing_one",
+    "decoder.continuousMode": CONTINUOUS + "test_continuous_mode_gives_a_result_per_segment_and_a_closing_one",
     "decoder.wordDetails": RECOGNITION + "test_word_details",
     "decoder.partialResultEnabled": RECOGNITION + "test_partial_result",
     "endpointer.enabled": RECOGNITION + "test_without_endpointer_no_speech_events_are_sent",
@@ -365,13 +366,13 @@ BEHAVIOUR = {
         "Any message restarts the expiry": TIMER + "test_any_message_restarts_the_expiry",
     },
     "Continuous mode (section 13)": {
-        "A result per segment, and a closing one": RECOGNITION
+        "A result per segment, and a closing one": CONTINUOUS
         + "test_continuous_mode_gives_a_result_per_segment_and_a_closing_one",
-        "The last packet in speech makes that segment the last": RECOGNITION
+        "The last packet in speech makes that segment the last": CONTINUOUS
         + "test_speech_up_to_the_end_of_the_audio_is_the_last_segment",
         "The no-input time restarts after each segment": TIMER
         + "test_continuous_mode_restarts_the_no_input_time_after_each_segment",
-        "No END_OF_SPEECH": RECOGNITION + "test_continuous_mode_sends_start_of_speech_per_segment_and_no_end_of_speech",
+        "No END_OF_SPEECH": CONTINUOUS + "test_continuous_mode_sends_start_of_speech_per_segment_and_no_end_of_speech",
         "Long speech is cut without losing a sample": FRONTEND + "test_long_speech_is_cut_without_losing_a_sample",
         "… and no word is lost or told twice": "session/test_overlap.py::test_every_word_of_a_line_is_told_once",
         "Python's model: takes the first result for the last": "compat/test_conversations.py::test_free_speech",

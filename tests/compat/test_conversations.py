@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.compat.models import MODELS, Grammar, Model
+from tests.compat.base import Grammar, Model
+from tests.compat.models import MODELS
 from tests.probes.peer import RawPeer
 
 pytestmark = [pytest.mark.shared, pytest.mark.slow]
