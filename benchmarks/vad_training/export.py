@@ -3,11 +3,13 @@
     python -m benchmarks.vad_training.export MODEL.pt > csrc/src/vad_weights.c
 
 Weights become int8 with one scale per output (the largest weight of a row is 127); inputs are normalised outside.
+`read` gets a model back from such a table, so that training can go on from the weights that are shipped.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -58,6 +60,32 @@ def matrix(name: str, weight: Floats, bias: Floats) -> str:
             f"const asr_vad_matrix asr_{name} = {{{inputs}, {outputs}, {name}_weight, {name}_scale, {name}_bias}};\n",
         ]
     )
+
+
+def read(path: Path) -> dict[str, torch.Tensor]:
+    """Return the model whose table `path` is, as far as int8 keeps it."""
+    text = path.read_text(encoding="ascii")
+
+    def values(name: str) -> Floats:
+        found = re.search(rf"\b{name}\[.*?\] = \{{(.*?)\}};", text, re.DOTALL)
+        assert found, name
+        numbers = re.findall(r"-?\d[\d.]*(?:e[-+]?\d+)?", found[1])
+        return np.array([float(number) for number in numbers], np.float32)
+
+    def weight(name: str) -> Floats:
+        scale = values(f"{name}_scale") * np.float32(UNIT)
+        pairs = values(f"{name}_weight").reshape(-1, len(scale), 2)
+        return np.asarray(pairs.transpose(1, 0, 2).reshape(len(scale), -1) * scale[:, None])
+
+    model = {"mean": values("asr_vad_input_mean"), "scale": values("asr_vad_input_scale")}
+    model |= {"dense.weight": weight("vad_dense"), "dense.bias": values("vad_dense_bias")}
+    for layer in ("first", "second"):
+        for side, part in (("input", "ih"), ("state", "hh")):
+            model[f"{layer}.weight_{part}_l0"] = weight(f"vad_{layer}_{side}")
+            model[f"{layer}.bias_{part}_l0"] = values(f"vad_{layer}_{side}_bias")
+    model["answer.bias"] = values("asr_vad_answer_bias")
+    model["answer.weight"] = values(r"asr_vad_answer_weight\[ASR_VAD_STRIDE\]").reshape(len(model["answer.bias"]), -1)
+    return {name: torch.from_numpy(array) for name, array in model.items()}
 
 
 def main() -> None:

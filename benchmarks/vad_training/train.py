@@ -1,33 +1,29 @@
 """Train the detector on mixtures.
 
-    python -m benchmarks.vad_training.train MODEL.pt --train MIX.npz ... --validation MIX.npz --minutes 30
+    python -m benchmarks.vad_training.train MODEL.pt --train MIX.npz ... --validation MIX.npz [--start WEIGHTS.c]
 
-Adam with a rising and falling rate and binary cross-entropy. Each process steps on its own batches and all of them on
-the same weights, without locks (Recht et al., "Hogwild!", 2011): two processes of one thread finish sooner than one
-process of two threads, whose threads wait for each other. An exponential average of the weights is written whenever it
-is the best so far on the validation mixtures.
+Adam with a rising and falling rate and binary cross-entropy; an exponential average of the weights is written whenever
+it is the best so far on the validation mixtures. One process of one thread, and every step draws from its own seed: the
+same mixtures give the same weights. What was broken off goes on from MODEL.state when it is called again.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
-import multiprocessing
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.vad_training import export
 from benchmarks.vad_training.model import INPUTS, Detector, stack, targets
 
 BATCH = 64
 RATE = 3e-3
 AVERAGE = 0.997
-CHECK_EVERY_S = 90
+CHECK_EVERY_STEPS = 100
 
 
 def roc_auc(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -57,33 +53,17 @@ def keep_best(model: Detector, inputs: Tensor, labels: Tensor, best: float, path
     return max(auc, best)
 
 
-def learn(
-    model: Detector, inputs: np.ndarray, labels: np.ndarray, seed: int, options: argparse.Namespace
-) -> Iterator[float]:
-    """Step by step until the time is up; yields the loss of each step."""
-    rng = np.random.default_rng(seed)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=options.rate, weight_decay=1e-3)
-    step, started = 0, time.monotonic()
-    while (done := (time.monotonic() - started) / 60 / options.minutes) < 1:
-        for group in optimiser.param_groups:
-            group["lr"] = options.rate * min(1, (step + 1) / 100) * (0.02 + 0.98 * (0.5 + 0.5 * np.cos(np.pi * done)))
-        chosen = rng.integers(0, len(inputs), BATCH)
-        logits = model(torch.from_numpy(inputs[chosen]).float())
-        wanted = targets(torch.from_numpy(labels[chosen]).float())
-        loss = nn.functional.binary_cross_entropy_with_logits(logits[:, 1:], wanted[:, 1:])
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        step += 1
-        yield loss.item()
+def rate_at(step: int, options: argparse.Namespace) -> float:
+    """Rise over the first 100 steps, then fall along a cosine to a fiftieth."""
+    fall = 0.02 + 0.98 * (0.5 + 0.5 * np.cos(np.pi * step / options.steps))
+    return float(options.rate * min(1.0, (step + 1) / 100) * fall)
 
 
-def help_out(*arguments: Any) -> None:
-    """Learn beside the first process."""
-    torch.set_num_threads(1)
-    for _ in learn(*arguments):
-        pass
+def loss_of(model: Detector, inputs: np.ndarray, labels: np.ndarray, chosen: np.ndarray) -> Tensor:
+    """Cross-entropy of a batch; the first step of each example has nothing to answer for."""
+    logits = model(torch.from_numpy(inputs[chosen]).float())
+    wanted = targets(torch.from_numpy(labels[chosen]).float())
+    return nn.functional.binary_cross_entropy_with_logits(logits[:, 1:], wanted[:, 1:])
 
 
 def main() -> None:
@@ -91,9 +71,8 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--train", type=Path, nargs="+", required=True)
     parser.add_argument("--validation", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--start", type=Path, help="weights to go on from")
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--start", type=Path, help="C table of weights to go on from")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rate", type=float, default=RATE)
     options = parser.parse_args()
@@ -106,37 +85,37 @@ def main() -> None:
     check_inputs, check_labels = torch.from_numpy(check["inputs"]), torch.from_numpy(check["labels"])
     model = Detector(*moments(inputs))
     if options.start:
-        model.load_state_dict(torch.load(options.start))
+        model.load_state_dict(export.read(options.start))
     print(f"{sum(p.numel() for p in model.parameters())} parameters, {len(inputs)} mixtures", flush=True)
     average = copy.deepcopy(model)
-    model.share_memory()
-    seeds = [options.seed * 100 + i for i in range(options.processes)]
-    workers = [
-        multiprocessing.get_context("fork").Process(target=help_out, args=(model, inputs, labels, seed, options))
-        for seed in seeds[1:]
-    ]
-    for worker in workers:
-        worker.start()
-    best, losses, started = 0.0, [], time.monotonic()
-    last_check = started
-    for loss in learn(model, inputs, labels, seeds[0], options):
-        losses.append(loss)
-        decay = min(AVERAGE, len(losses) / (len(losses) + 20))
+    optimiser = torch.optim.AdamW(model.parameters(), lr=options.rate, weight_decay=1e-3)
+    first, best, losses = 0, 0.0, []
+    saved = options.model.with_suffix(".state")
+    if saved.exists():
+        state = torch.load(saved, weights_only=False)
+        first, best = state["step"], state["best"]
+        for module, name in ((model, "model"), (average, "average"), (optimiser, "optimiser")):
+            module.load_state_dict(state[name])
+    for step in range(first, options.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = rate_at(step, options)
+        chosen = np.random.default_rng([options.seed, step]).integers(0, len(inputs), BATCH)
+        loss = loss_of(model, inputs, labels, chosen)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        losses.append(loss.item())
+        decay = min(AVERAGE, step / (step + 20))
         with torch.no_grad():
             for kept, new in zip(average.parameters(), model.parameters(), strict=True):
                 kept.lerp_(new, 1 - decay)
-        if time.monotonic() - last_check > CHECK_EVERY_S:
+        if (step + 1) % CHECK_EVERY_STEPS == 0 or step + 1 == options.steps:
             best = keep_best(average, check_inputs, check_labels, best, options.model)
-            minutes = (time.monotonic() - started) / 60
-            print(
-                f"{minutes:5.1f} min step {len(losses)} loss {np.mean(losses[-100:]):.4f} best AUC {best:.4f}",
-                flush=True,
-            )
-            last_check = time.monotonic()
-    for worker in workers:
-        worker.join()
-    best = keep_best(average, check_inputs, check_labels, best, options.model)
-    print(f"best validation AUC {best:.4f}")
+            print(f"step {step + 1} loss {np.mean(losses[-CHECK_EVERY_STEPS:]):.4f} best AUC {best:.4f}", flush=True)
+            modules = {"model": model, "average": average, "optimiser": optimiser}
+            states = {name: module.state_dict() for name, module in modules.items()}
+            torch.save({"step": step + 1, "best": best, **states}, saved)
 
 
 if __name__ == "__main__":
