@@ -1,7 +1,7 @@
 """Capacity: how many live callers one machine serves, against bare PocketSphinx decoders in the same run.
 
     python -m benchmarks.bench_capacity [--data ../shared/data] [--seconds 20] [--only digits] [--levels 0.5,0.9]
-                                        [--json FILE]
+                                        [--flame] [--json FILE]
 
 For every load both sides run one after the other: our server (a process of its own, callers over real sockets at live
 pace) and the bound (`bare_pocketsphinx`: the same speech, options and pace, one process a core). The latency of both
@@ -9,18 +9,24 @@ runs from the moment at which the audio that shows the end of speech is due, to 
 whose 95th percentile is at most 300 ms and which loses nothing. The generator's own processor time is part of the
 machine's and is printed; nothing is subtracted for it.
 
+With `--flame` py-spy samples the server's process meanwhile and draws a flame graph beside the report.
+
 Workloads: `digits` (strings of spoken digits, 8 kHz, a ten-word loop given inline) and `free` (read sentences at
 16 kHz, free speech). Without the data the recording of `asr-trio demo` is the only one, for `free`.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
-import json
 import math
 import os
+import shutil
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,15 +42,15 @@ from asr_trio.client import load
 from asr_trio.config import ModelSettings
 from asr_trio.recognizer.models import model_files
 from asr_trio.recognizer.pocketsphinx import GRAMMAR_OPTIONS, PROFILES
-from benchmarks import machine
+from benchmarks import pictures, report
 from benchmarks.bare_pocketsphinx import Step, Workload, cost, live
+from benchmarks.processes import cpu_seconds
 
 PACKET_MS = 100
 RAMP_S = 4.0
 UTTERANCES = 12
 LEVELS = (0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Shares of the load at which bare decoders would need all processors."""
-HERE = Path(__file__).parent
 CMN_INIT = "40,3,-1"
 """The mean that the model of the pocketsphinx package starts from, as its own feature file says."""
 
@@ -124,38 +130,13 @@ def sentences(table: Path) -> list[load.Utterance]:
     return found
 
 
-def cpu_seconds(root: int) -> dict[str, float]:
-    """Return the processor time of a process and of its descendants, living and waited for (Linux; NaN elsewhere)."""
-    if not Path("/proc/self/stat").exists():
-        return {"server": math.nan, "workers": math.nan}
-    tick_s = 1 / os.sysconf("SC_CLK_TCK")
-    parents: dict[int, int] = {}
-    times: dict[int, float] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        pid = int(stat.parent.name)
-        parents[pid] = int(fields[1])
-        own = sum(map(int, fields[11:13]))
-        times[pid] = tick_s * (own if pid == root else own + sum(map(int, fields[13:15])))
-
-    def is_below(pid: int) -> bool:
-        while pid > 1:
-            pid = parents.get(pid, 0)
-            if pid == root:
-                return True
-        return False
-
-    return {"server": times.get(root, math.nan), "workers": sum(value for pid, value in times.items() if is_below(pid))}
-
-
 async def ours(server: LocalServer, plan: load.Plan, streams: int, seconds: float) -> dict[str, Any]:
+    heard_s = await trio.to_thread.run_sync(server.metric, "asr_audio_seconds_total")
     before, own, began_s = cpu_seconds(server.pid), time.process_time(), time.monotonic()
     seen = await load.run(plan, streams=streams, duration_s=seconds, ramp_s=RAMP_S)
     wall_s = time.monotonic() - began_s
     after = cpu_seconds(server.pid)
+    heard_s = await trio.to_thread.run_sync(server.metric, "asr_audio_seconds_total") - heard_s
     lags = [one.speech_to_result_ms for one in seen if not math.isnan(one.speech_to_result_ms)]
     finals = [one.final_ms for one in seen if not math.isnan(one.final_ms)]
     return {
@@ -166,6 +147,7 @@ async def ours(server: LocalServer, plan: load.Plan, streams: int, seconds: floa
         "final_p50_ms": percentile(finals, 50),
         "final_p95_ms": percentile(finals, 95),
         "start_p95_ms": percentile([one.start_ms for one in seen], 95),
+        "server_ms_per_audio_s": 1e3 * (after["server"] - before["server"]) / heard_s,
         "right": sum(one.text == one.expected for one in seen) / max(1, len(seen)),
         "cores": {name: (after[name] - before[name]) / wall_s for name in before}
         | {"generator": (time.process_time() - own) / wall_s},
@@ -205,6 +187,7 @@ async def measure(
     *,
     seconds: float,
     levels: tuple[float, ...],
+    flame: Path | None = None,
 ) -> dict[str, Any]:
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     share = await trio.to_thread.run_sync(cost, bare)
@@ -221,7 +204,8 @@ async def measure(
             row["bound"] = await trio.to_thread.run_sync(
                 partial(bound, bare, streams, processors, seconds), abandon_on_cancel=False
             )
-            row["ours"] = await ours(server, plan, streams, seconds)
+            async with flame_graph(server, flame if level == levels[-1] else None):
+                row["ours"] = await ours(server, plan, streams, seconds)
             rows.append(row)
             show(row)
             if not holds(row["bound"]) and not holds(row["ours"]):
@@ -245,32 +229,57 @@ def show(row: dict[str, Any]) -> None:
     print(
         f"  {row['streams']:4d} streams  ours p50 {mine['p50_ms']:7.1f} p95 {mine['p95_ms']:7.1f} ms"
         f"  (after END_OF_SPEECH p95 {mine['final_p95_ms']:7.1f})  lost {mine['lost']}  right {mine['right']:.0%}"
+        f"  server {mine['server_ms_per_audio_s']:.1f} ms/s"
         f"  cores: server {cores['server']:.2f} workers {cores['workers']:.2f} generator {cores['generator']:.2f}"
         f"  |  bare p50 {bare['p50_ms']:7.1f} p95 {bare['p95_ms']:7.1f} ms  cores {bare['cores']:.2f}",
         flush=True,
     )
 
 
+@asynccontextmanager
+async def flame_graph(server: LocalServer, file: Path | None) -> AsyncIterator[None]:
+    """Sample the server's process for as long as the block takes, where that is wanted."""
+    spy = shutil.which("py-spy", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    if file is None or spy is None:
+        yield
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    command = [
+        spy,
+        "record",
+        "--pid",
+        str(server.pid),
+        "--rate",
+        "50",
+        "--duration",
+        "unlimited",
+        "--output",
+        str(file),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: ASYNC220
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        await trio.to_thread.run_sync(process.wait)
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
+    parser = report.options(__doc__)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--only")
     parser.add_argument("--levels", type=lambda text: tuple(map(float, text.split(","))), default=LEVELS)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--flame", action="store_true")
     arguments = parser.parse_args()
-    report: dict[str, Any] = {
-        "benchmark": "capacity",
-        "machine": machine.describe(),
-        "limit_ms": FINAL_LIMIT_MS,
-        "results": [],
-    }
+    results: list[dict[str, Any]] = []
     for name, (timed, bare, request) in workloads(arguments.data).items():
-        if arguments.only in (None, name):
-            run = partial(measure, name, timed, bare, request, seconds=arguments.seconds, levels=arguments.levels)
-            report["results"].append(trio.run(run))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+        if arguments.only not in (None, name):
+            continue
+        flame = arguments.json.with_name(f"flame-{name}.svg") if arguments.flame and arguments.json else None
+        times = {"seconds": arguments.seconds, "levels": arguments.levels, "flame": flame}
+        results.append(trio.run(partial(measure, name, timed, bare, request, **times)))
+    report.write(arguments.json, "capacity", results, limit_ms=FINAL_LIMIT_MS, seconds=arguments.seconds)
+    pictures.capacity(arguments.json, results, FINAL_LIMIT_MS)
 
 
 if __name__ == "__main__":

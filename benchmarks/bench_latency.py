@@ -1,38 +1,62 @@
-"""Latency as a caller feels it: over a real socket, audio at live pace, one caller on an otherwise idle server.
+"""Latency as a caller feels it: over a real socket, audio at live pace, on an otherwise idle server or beside others.
 
-    python -m benchmarks.bench_latency [--data ../shared/data] [--seconds 30] [--json FILE]
+    python -m benchmarks.bench_latency [--seconds 30] [--streams 1] [--only digits] [--data FOLDER] [--json FILE]
 
 For small grammars (`digits`) and free speech (`free`): START_RECOGNITION to its answer (the first one compiles the
-grammar and is given apart), END_OF_SPEECH to RECOGNITION_RESULT, and the end of the last word to the result, which is
-the wait for silence and everything after it. A bound stands beside them in the same run: a message there and back on
-the same connection (GET_PARAMETERS), which no answer can beat.
+grammar and is given apart), true onset to START_OF_SPEECH and to the first partial result (asked for every 100 ms), end
+of the last word to END_OF_SPEECH, END_OF_SPEECH to RECOGNITION_RESULT. Onset and end are where the level of the
+recording first and last comes within 30 dB of its loudest 10 ms, after half a second of silence. A bound stands beside
+them in the same run: a message there and back on the same connection (GET_PARAMETERS), which no answer can beat.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import math
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import trio
 
 from asr_trio.cli.bench import local_server, percentile
 from asr_trio.client import connect, load
-from benchmarks import machine
+from benchmarks import pictures, report
 from benchmarks.bench_capacity import workloads
 
 ROUND_TRIPS = 100
+LEAD_S = 0.5
+FRAME_S = 0.01
+BELOW_PEAK_DB = 30
+PACKET_MS = 20
+PARTIALS = {"decoder.partialResultEnabled": "true", "decoder.partialResultInterval": "100"}
+TIMES = {
+    "start_ms": "START_RECOGNITION answered",
+    "onset_ms": "onset to START_OF_SPEECH",
+    "partial_ms": "onset to first partial",
+    "end_ms": "last word to END_OF_SPEECH",
+    "final_ms": "END_OF_SPEECH to result",
+}
 
 
-def summary(values: list[float]) -> dict[str, float]:
-    known = [value for value in values if not math.isnan(value)]
-    return {"n": len(known), "p50": percentile(known, 50), "p95": percentile(known, 95)}
+def marked(utterance: load.Utterance) -> load.Utterance:
+    """Return the utterance after some quiet, with where its speech begins and ends."""
+    rate = utterance.sample_rate_hz
+    size = round(rate * FRAME_S)
+    samples = np.frombuffer(utterance.pcm, "<i2").astype(np.float64)
+    frames = samples[: len(samples) // size * size].reshape(-1, size)
+    level_db = 10 * np.log10(np.mean(frames**2, axis=1) + 1.0)
+    (loud,) = np.nonzero(level_db > level_db.max() - BELOW_PEAK_DB)
+    quiet = np.random.default_rng(0).integers(-3, 4, round(LEAD_S * rate)).astype("<i2").tobytes()
+    return msgspec.structs.replace(
+        utterance,
+        pcm=quiet + utterance.pcm,
+        speech_start_s=LEAD_S + float(loud[0]) * FRAME_S,
+        speech_end_s=LEAD_S + float(loud[-1] + 1) * FRAME_S,
+    )
 
 
-async def round_trips(url: str) -> dict[str, float]:
+async def round_trips(url: str) -> list[float]:
     """Measure a request that costs nothing, in milliseconds."""
     times = []
     async with connect(url) as session:
@@ -40,50 +64,60 @@ async def round_trips(url: str) -> dict[str, float]:
             began_s = trio.current_time()
             await session.get_parameters("decoder.maxSentences")
             times.append(1e3 * (trio.current_time() - began_s))
-    return summary(times)
+    return times
 
 
-async def measure(data: Path, seconds: float) -> list[dict[str, Any]]:
+async def measure(data: Path, seconds: float, streams: int, only: str | None) -> list[dict[str, Any]]:
     rows = []
     async with local_server() as server:
         bound = await round_trips(server.url)
         for name, (utterances, _, request) in workloads(data).items():
-            plan = load.Plan.for_url(server.url, utterances, packet_ms=20, **request)
+            if only not in (None, name):
+                continue
+            spoken = [marked(one) for one in utterances]
+            plan = load.Plan.for_url(server.url, spoken, packet_ms=PACKET_MS, **request)
             first = await load.run(plan, streams=1, duration_s=0.1, ramp_s=0.0)
-            seen = await load.run(plan, streams=1, duration_s=seconds, ramp_s=0.0)
+            await load.run(plan, streams=streams, duration_s=1.0, ramp_s=1.0)  # every worker has seen the grammar
+            seen = await load.run(plan, streams=streams, duration_s=seconds, ramp_s=min(2.0, streams - 1.0))
+            talking = msgspec.structs.replace(plan, parameters=PARTIALS)
+            partials = await load.run(talking, streams=streams, duration_s=seconds / 2, ramp_s=0.0)
+            times = {time: [getattr(one, time) for one in seen] for time in TIMES}
+            times["partial_ms"] = [one.partial_ms for one in partials]
             rows.append(
                 {
                     "workload": name,
-                    "round_trip_ms": bound,
+                    "streams": streams,
+                    "round_trip_ms": report.percentiles(bound),
                     "first_start_ms": first[0].start_ms,
-                    "start_ms": summary([one.start_ms for one in seen]),
-                    "final_ms": summary([one.final_ms for one in seen]),
-                    "speech_to_result_ms": summary([one.speech_to_result_ms for one in seen]),
                     "generator_late_ms": percentile([one.late_ms for one in seen], 95),
+                    "right": sum(one.text == one.expected for one in seen) / max(1, len(seen)),
                 }
+                | {time: report.percentiles(values) | {"values": values} for time, values in times.items()}
             )
     return rows
 
 
 def show(row: dict[str, Any]) -> None:
-    print(f"{row['workload']}: first START {row['first_start_ms']:.1f} ms")
-    for name in ("round_trip_ms", "start_ms", "final_ms", "speech_to_result_ms"):
-        one = row[name]
-        print(f"  {name:22} n {one['n']:3}  p50 {one['p50']:8.1f}  p95 {one['p95']:8.1f}")
+    bound = row["round_trip_ms"]
+    print(f"{row['workload']}, {row['streams']} callers: first START {row['first_start_ms']:.1f} ms; ", end="")
+    print(f"a message there and back p50 {bound['p50']:.1f} p95 {bound['p95']:.1f} ms")
+    for time, name in TIMES.items():
+        one = row[time]
+        print(f"  {name:30} n {one['n']:4}  p50 {one['p50']:8.1f}  p95 {one['p95']:8.1f}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser = report.options(__doc__)
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--streams", type=int, default=1)
+    parser.add_argument("--only")
     arguments = parser.parse_args()
-    rows = trio.run(partial(measure, arguments.data, arguments.seconds))
+    rows = trio.run(partial(measure, arguments.data, arguments.seconds, arguments.streams, arguments.only))
     for row in rows:
         show(row)
-    if arguments.json:
-        document = {"benchmark": "latency", "machine": machine.describe(), "results": rows}
-        arguments.json.write_text(json.dumps(document, indent=2) + "\n")
+    report.write(arguments.json, "latency", rows, seconds=arguments.seconds)
+    series = {row["workload"]: [value for value in row["final_ms"]["values"] if value == value] for row in rows}
+    pictures.latencies(arguments.json, series, "END_OF_SPEECH to result")
 
 
 if __name__ == "__main__":

@@ -48,12 +48,14 @@ class Utterance(msgspec.Struct, frozen=True):
         sample_rate_hz: their rate.
         speech_end_s: where the last word ends.
         text: what is said, or "".
+        speech_start_s: where the first word begins.
     """
 
     pcm: bytes
     sample_rate_hz: int
     speech_end_s: float
     text: str = ""
+    speech_start_s: float = 0.0
 
 
 class Observation(msgspec.Struct, kw_only=True):
@@ -66,6 +68,12 @@ class Observation(msgspec.Struct, kw_only=True):
     """The result's status, ``lost``, or the error code of a refusal."""
     start_ms: float = math.nan
     """START_RECOGNITION to its answer."""
+    onset_ms: float = math.nan
+    """From the moment at which `speech_start_s` was due to START_OF_SPEECH."""
+    partial_ms: float = math.nan
+    """From that moment to the first partial result."""
+    end_ms: float = math.nan
+    """From the moment at which `speech_end_s` was due to END_OF_SPEECH: the wait for silence, and all delays."""
     final_ms: float = math.nan
     """END_OF_SPEECH to RECOGNITION_RESULT."""
     speech_to_result_ms: float = math.nan
@@ -148,6 +156,8 @@ class Caller:
         self._observations = [] if observations is None else observations
         self._received = bytearray()
         self._answer, self._answers = trio.open_memory_channel[messages.Response](ANSWERS_MAX)
+        self._speech_started_s: float | None = None
+        self._partial_s: float | None = None
         self._speech_ended_s: float | None = None
         self._result: messages.RecognitionResult | None = None
         self._result_s = math.nan
@@ -180,7 +190,8 @@ class Caller:
         packet_s = self._plan.packet_ms / 1000
         seen = Observation(started_s=trio.current_time(), expected=framed.utterance.text)
         self._observations.append(seen)
-        self._done, self._speech_ended_s, self._result = trio.Event(), None, None
+        self._done, self._result = trio.Event(), None
+        self._speech_started_s = self._partial_s = self._speech_ended_s = None
         answer = await self._ask(
             messages.StartRecognition(
                 parameters=dict(self._plan.parameters),
@@ -204,18 +215,24 @@ class Caller:
             seen.late_ms = max(seen.late_ms, 1000 * (trio.current_time() - due_s))
         with trio.move_on_after(ANSWER_TIMEOUT_S):
             await self._done.wait()
-        if not self._judge(seen, begin_s + framed.utterance.speech_end_s):
+        if not self._judge(seen, framed.utterance, begin_s):
             await self._ask(messages.CancelRecognition())
 
-    def _judge(self, seen: Observation, speech_end_s: float) -> bool:
+    def _judge(self, seen: Observation, utterance: Utterance, begin_s: float) -> bool:
         """Write down what came; False where nothing did."""
+        speech_start_s, speech_end_s = begin_s + utterance.speech_start_s, begin_s + utterance.speech_end_s
         if self._result is None:
             return False
         seen.status = str(self._result.result_status)
         document = decode_result(self._result.content_type, self._result.body)
         seen.text = document.alternatives[0].text if document.alternatives else ""
         seen.speech_to_result_ms = 1000 * (self._result_s - speech_end_s)
+        if self._speech_started_s is not None:
+            seen.onset_ms = 1000 * (self._speech_started_s - speech_start_s)
+        if self._partial_s is not None:
+            seen.partial_ms = 1000 * (self._partial_s - speech_start_s)
         if self._speech_ended_s is not None:
+            seen.end_ms = 1000 * (self._speech_ended_s - speech_end_s)
             seen.final_ms = 1000 * (self._result_s - self._speech_ended_s)
         return True
 
@@ -268,11 +285,15 @@ class Caller:
         match message:
             case messages.Response():
                 self._answer.send_nowait(message)
+            case messages.StartOfSpeech():
+                self._speech_started_s = trio.current_time()
             case messages.EndOfSpeech():
                 self._speech_ended_s = trio.current_time()
             case messages.RecognitionResult(result_status=status) if status is not ResultStatus.PROCESSING:
                 self._result, self._result_s = message, trio.current_time()
                 self._done.set()
+            case messages.RecognitionResult():
+                self._partial_s = self._partial_s or trio.current_time()
             case _:
                 pass
 
