@@ -54,10 +54,10 @@ class LiveServer:
 
 
 @contextmanager
-def serve(folder: Path, **environment: str) -> Iterator[LiveServer]:
+def serve(folder: Path, *options: str, **environment: str) -> Iterator[LiveServer]:
     """Run ``asr-trio serve`` on free ports; it must end by SIGTERM with code 0."""
     log = folder / "server.log"
-    command = [sys.executable, "-m", "asr_trio.cli.main", "serve", "--port", "0", "--http-port", "0"]
+    command = [sys.executable, "-m", "asr_trio.cli.main", "serve", "--port", "0", "--http-port", "0", *options]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
