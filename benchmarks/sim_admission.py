@@ -16,8 +16,10 @@ import json
 import random
 from dataclasses import dataclass
 
-TURN_UNITS = {"grammar": 3.0, "free speech": 22.0}
-"""Hundredths of a core for one running recognition; the server publishes its own as asr_cost_units_*."""
+from asr_trio.recognizer.models import GRAMMAR_COST_UNITS, STATISTICAL_COST_UNITS
+
+TURN_UNITS = {"grammar": GRAMMAR_COST_UNITS, "free speech": STATISTICAL_COST_UNITS["balanced"]}
+"""Hundredths of a core for one running recognition, as the server counts them."""
 
 
 @dataclass(frozen=True)
@@ -121,10 +123,12 @@ def main() -> None:
     if arguments.json:
         print(json.dumps({"load": vars(load), "units_per_node": arguments.units_per_node, "rows": rows}, indent=2))
         return
-    print(f"{'nodes':>6} {'mean load':>10} {'calls':>8} {'recognitions':>13} {'refused':>9}")
-    for row in rows:
-        counts = f"{row['calls']:8} {row['recognitions']:13}"
-        print(f"{row['nodes']:6} {row['utilization']:10.0%} {counts} {row['refused']:9.3%}")
+    print("| planned mean load of a node | " + " | ".join(f"{nodes} nodes" for nodes in arguments.nodes) + " |")
+    print("| --- |" + " --- |" * len(arguments.nodes))
+    for utilization in arguments.utilization:
+        cells = (row["refused"] for row in rows if row["utilization"] == utilization)
+        print(f"| {utilization:.0%} | " + " | ".join(f"{refused:.2%}" for refused in cells) + " |")
+    print(f"\n{load.units_per_call:.2f} cost units a call on average")
 
 
 if __name__ == "__main__":

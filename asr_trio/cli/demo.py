@@ -38,7 +38,8 @@ async def _demo(file: Path | None, lm: str, url: str | None, display: Display) -
     if file is not None:
         sample = recording.Recording(file, "", "your file")
     else:
-        display.line("fetching a recording (once) ...")
+        if not recording.is_cached():
+            display.line("fetching a recording (once) ...")
         sample = await trio.to_thread.run_sync(recording.find)
     display.line(f"audio            {sample.path.name}: {sample.origin}")
     async with server(url) as target, target.connect() as session:

@@ -44,6 +44,11 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "asr-trio"
 
 
+def is_cached() -> bool:
+    """Tell whether the recording is there already."""
+    return (cache_folder() / f"{SENTENCE}.wav").is_file()
+
+
 def find() -> Recording:
     """Return the cached recording, fetch it, or synthesise one.
 

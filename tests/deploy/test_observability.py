@@ -20,6 +20,17 @@ DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 DASHBOARD: Final = DEPLOY / "grafana" / "asr-trio.json"
 ALERTS: Final = DEPLOY / "prometheus" / "alerts.yaml"
 
+INTERFACE: Final = frozenset(
+    (
+        *("asr_sessions", "asr_sessions_limit", "asr_recognitions_total", "asr_final_latency_seconds_bucket"),
+        *("asr_partial_latency_seconds_bucket", "asr_audio_seconds_total", "asr_decode_cpu_seconds_total"),
+        *("asr_worker_restarts_total", "asr_worker_rss_bytes", "asr_queue_seconds", "asr_auth_failures_total"),
+        *("asr_grammar_compile_seconds_bucket", "asr_loop_lag_seconds_bucket"),
+        *("asr_cost_units_used", "asr_cost_units_limit"),
+    )
+)
+"""Names that users' own dashboards may rest on."""
+
 _METRIC: Final = re.compile(r"\b((?:asr|process)_[a-z_]+)(?:\{([^}]*)\})?")
 _MATCHER: Final = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)")
 _OF_PROMETHEUS: Final = frozenset(("job", "instance"))
@@ -65,6 +76,7 @@ def test_every_metric_that_is_asked_for_is_exposed(exposed: dict[str, set[str]])
     asked = {name for query in queries() for name, _ in _METRIC.findall(query)}
     assert asked - set(exposed) == set()
     assert len(asked) > 20
+    assert set(exposed) >= INTERFACE
 
 
 def test_every_label_that_is_asked_for_is_there(exposed: dict[str, set[str]]) -> None:
