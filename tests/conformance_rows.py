@@ -127,7 +127,7 @@ PARAMETER_TESTS = {
     "endpointer.enabled": RECOGNITION + "test_without_endpointer_no_speech_events_are_sent",
     "endpointer.headMargin": "e2e/test_parameters.py::test_endpointer_parameters",
     "endpointer.tailMargin": "e2e/test_parameters.py::test_endpointer_parameters",
-    "endpointer.autoLevelLen": "e2e/test_parameters.py::test_endpointer_parameters",
+    "endpointer.autoLevelLen": FRONTEND + "test_background_counts_once_it_has_been_listened_to",
     "endpointer.useToneDetectors": "audio/test_tones.py::test_without_tone_detectors_no_key_is_told",
     "endpointer.waitEnd": "e2e/test_parameters.py::test_continuous_parameters",
     "endpointer.levelThreshold": "e2e/test_parameters.py::test_endpointer_parameters",

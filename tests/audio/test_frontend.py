@@ -193,6 +193,15 @@ def test_loudness_threshold_keeps_quiet_speech_out():
     assert len(listen(data, endpointer=EndpointerSettings(level_mode=0, level_threshold=10.0))[1]) == 1
 
 
+@pytest.mark.parametrize(("auto_level_len_ms", "segments"), [(350, 0), (10_000, 1)])
+def test_background_counts_once_it_has_been_listened_to(auto_level_len_ms, segments):
+    """Speech of 4 % at most over noise of 2 %: too quiet by 3 % above the background, loud enough above nothing."""
+    speech = sentence()
+    noisy = speech + noise(len(speech) / 16_000 + 0.01, amplitude=800.0, seed=5)[: len(speech)]
+    endpointer = EndpointerSettings(level_mode=1, level_threshold=3.0, auto_level_len_ms=auto_level_len_ms)
+    assert len(listen(pcm16(noisy), endpointer=endpointer)[1]) == segments
+
+
 def test_position_and_level_follow_the_stream():
     frontend = Frontend(PCM_16K, DEFAULT)
     tone = 16_384 * np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000)
