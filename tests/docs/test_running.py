@@ -17,6 +17,7 @@ from typing import Final
 import pytest
 
 from asr_trio.cli.recording import Recording
+from tests.microphone import plug_in
 
 from .test_commands import DOCUMENTS, ROOT
 
@@ -50,32 +51,6 @@ DEADLINE_S: Final = 120
 _BLOCK: Final = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _FILE: Final = re.compile(r"[Ss]ave this as `([\w.]+)`.*?\n```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
-MICROPHONE: Final = """
-import os, threading, time, wave
-
-class PortAudioError(Exception):
-    pass
-
-class RawInputStream:
-    def __init__(self, *, samplerate, blocksize, device, channels, dtype, callback):
-        self._arguments, self._ended = (samplerate, blocksize, callback), threading.Event()
-        self._thread = threading.Thread(target=self._play)
-
-    def __enter__(self):
-        self._thread.start()
-
-    def __exit__(self, *_):
-        self._ended.set()
-        self._thread.join()
-
-    def _play(self):
-        rate, blocksize, callback = self._arguments
-        with wave.open(os.environ["RECORDING"]) as sound:
-            while not self._ended.is_set():
-                callback(sound.readframes(blocksize).ljust(2 * blocksize, b"\\0"), blocksize, None, None)
-                time.sleep(blocksize / rate)
-"""
-
 
 def commands(text: str) -> Iterator[tuple[str, str]]:
     """Return every command of a document and what it shows below it ("" where nothing)."""
@@ -100,7 +75,7 @@ def desk(tmp_path: Path, recording: Recording) -> tuple[Path, dict[str, str]]:
     for name in ("talk.wav", "speech.wav", "turn-on-the-light.wav", "answers/first.wav"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(recording.path, tmp_path / name)
-    (tmp_path / "sounddevice.py").write_text(MICROPHONE)
+    plug_in(tmp_path)
     program = tmp_path / "bin" / "asr-trio"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m asr_trio.cli.main "$@"\n')

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import textwrap
 import wave
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from asr_trio.cli.recording import Recording
 from tests.live import LiveServer
+from tests.microphone import plug_in
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
@@ -84,37 +84,7 @@ def test_a_caller_who_says_nothing_has_time_from_the_end_of_the_prompt(live_serv
 
 
 def test_microphone(live_server: LiveServer, recording: Recording, tmp_path: Path) -> None:
-    """No machine that runs tests has a microphone: a stand-in for sounddevice plays the recording from its thread."""
-    (tmp_path / "sounddevice.py").write_text(
-        textwrap.dedent(
-            """
-            import os, threading, time, wave
-
-            class RawInputStream:
-                def __init__(self, rate, blocksize, *, channels, dtype, callback):
-                    assert (channels, dtype) == (1, "int16")
-                    self._arguments = rate, blocksize, callback
-                    self._ended = threading.Event()
-                    self._thread = threading.Thread(target=self._play)
-
-                def __enter__(self):
-                    self._thread.start()
-
-                def __exit__(self, *_):
-                    self._ended.set()
-                    self._thread.join()
-
-                def _play(self):
-                    rate, blocksize, callback = self._arguments
-                    with wave.open(os.environ["RECORDING"]) as sound:
-                        assert sound.getframerate() == rate
-                        while not self._ended.is_set():
-                            block = sound.readframes(blocksize).ljust(2 * blocksize, b"\\0")
-                            callback(memoryview(block), blocksize, None, None)
-                            time.sleep(blocksize / rate)
-            """
-        )
-    )
+    plug_in(tmp_path)
     written = run("microphone.py", live_server.ws_url, PYTHONPATH=str(tmp_path), RECORDING=str(recording.path))
     assert written.startswith("Speak.\n…\n")
     assert "he was not" in written.splitlines()[-1]
