@@ -20,7 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import pocketsphinx
+import trio
 
+from asr_trio.cli.bench import local_server, percentile
+from asr_trio.client import Grammar, connect
 from asr_trio.config import RecognizerSettings
 from asr_trio.grammar import builtin, semantics, spelling
 from asr_trio.grammar.compile import CompiledGrammar, compile_grammar
@@ -39,6 +42,7 @@ LIMITS_S = {"names_10000": 0.3, "full_names_10000": 0.3, "names_50000": 2.0, "fu
 LOAD_SHARE = 0.2
 """Of the time that compiling may take."""
 HELD_OUT = 1000
+ANSWERS = 300
 REGISTRY = ModelRegistry(RecognizerSettings())
 
 
@@ -149,6 +153,32 @@ def interpreting(lexicon: Lexicon) -> dict[str, Any]:
     return report
 
 
+async def answering() -> dict[str, Any]:
+    """Ask a server over a socket what sentences mean: INTERPRET_TEXT to its RECOGNITION_RESULT, wall clock."""
+    small = "#ABNF 1.0; language en-US; tag-format <semantics/1.0>; root $r; $r = yes {out = true} | no {out = false};"
+    asked = {
+        "yes or no, sent along": (Grammar(small), "yes"),
+        "digits": ("builtin:grammar/digits", "one two three four"),
+        "date": ("builtin:grammar/date", "january thirteenth"),
+    }
+    report = {}
+    async with local_server() as server, connect(server.url) as session:
+        for name, (lm, text) in asked.items():
+            times = []
+            for _ in range(ANSWERS + 1):
+                began_s = trio.current_time()
+                await session.interpret(text, lm=lm)
+                times.append(1e3 * (trio.current_time() - began_s))
+            report[name] = {
+                "first_ms": times[0],  # compiles
+                "p50_ms": percentile(times[1:], 50),
+                "p95_ms": percentile(times[1:], 95),
+                "within": percentile(times[1:], 95) <= 5.0,
+            }
+            print("INTERPRET_TEXT", name, json.dumps(report[name]))
+    return report
+
+
 def spelling_errors(entries: dict[str, str], lexicon: Lexicon) -> dict[str, Any]:
     """Train without some words of the dictionary and read those."""
     held_out = set(random.Random(7).sample([word for word in entries if word.isalpha()], HELD_OUT))
@@ -238,6 +268,7 @@ def main() -> None:
     report: dict[str, Any] = {"machine": machine.describe()}
     report["compile"] = compiling(lexicon, words, arguments.rounds, arguments.peer_limit)
     report["interpret"] = interpreting(lexicon)
+    report["answer"] = trio.run(answering)
     report["spelling"] = spelling_errors(entries, lexicon)
     if arguments.decode:
         report["decode"] = decoding(words)
