@@ -102,6 +102,7 @@ class ModelSettings(Section):
     cmn_init: str | None = None
     mllr: Path | None = None
     preload: bool = True
+    """Load it at the start. Else the first recognition loads it, into a process of its own, until it is not used."""
     profile: Literal["fast", "balanced", "accurate"] = "balanced"
     """Speed against accuracy of free speech; docs/recognition.md has the measurements."""
     cost_units: PositiveFloat | None = None
@@ -126,6 +127,8 @@ class RecognizerSettings(Section):
     """Admission: hundredths of a core that all running recognitions may need together."""
     recycle_recognitions: PositiveInt = 1000
     recycle_rss_bytes: PositiveInt = 256 * 1024 * 1024
+    model_idle_s: PositiveFloat = 600.0
+    """A model that is not preloaded ends, with the processes that are kept for it, when it is not used for so long."""
     hang_timeout_s: PositiveFloat = 5.0
     """A worker that owes an answer and shows no sign of life for so long is killed."""
 

@@ -158,6 +158,12 @@ class Decompress(_Frame, frozen=True):
     last: bool
 
 
+class Load(_Frame, frozen=True):
+    """Load a configured model that the process was not forked with; answered by Loaded or Failed."""
+
+    model: str
+
+
 class Probe(_Frame, frozen=True):
     """Answered by Alive as soon as everything before it is done: tells a busy worker from one that hangs."""
 
@@ -174,6 +180,7 @@ ToWorker: TypeAlias = (
     | Compile
     | Interpret
     | Decompress
+    | Load
     | Probe
 )
 
@@ -257,7 +264,7 @@ class Working(_Frame, frozen=True):
 
 
 class Loaded(_Frame, frozen=True):
-    """The first frame of a worker that is kept for one model: it has loaded it. Else that frame is Failed."""
+    """The answer to Load."""
 
 
 class Failed(_Frame, frozen=True):

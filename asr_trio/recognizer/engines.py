@@ -11,8 +11,8 @@ from typing import Final, cast
 
 from asr_trio.errors import AcousticModelError
 from asr_trio.recognizer.base import Engine, GrammarModel, LanguageModel
-from asr_trio.recognizer.grammars import grammar_model, lexicon
-from asr_trio.recognizer.models import FAKE, POCKETSPHINX, WHISPER, ModelRegistry
+from asr_trio.recognizer.grammars import lexicon
+from asr_trio.recognizer.models import FAKE, POCKETSPHINX, WHISPER, ModelRegistry, grammar_model
 
 ENTRY_POINT_GROUP: Final = "asr_trio.engines"
 
@@ -64,10 +64,6 @@ class Engines:
                 self.get(name)
                 if settings.engine == POCKETSPHINX:
                     _ = lexicon(name, settings).phones  # read now, shared by all processes
-
-    def apart(self) -> tuple[str, ...]:
-        """Return the models that are not loaded here: each has worker processes of its own."""
-        return tuple(name for name in self.registry.settings.models if name not in self._engines)
 
     def learn_spellings(self) -> None:
         """Make the models of unknown words' pronunciations and keep them on the disk: seconds each, once."""

@@ -104,15 +104,6 @@ def _covers(compiled: CompiledGrammar, words: Sequence[str]) -> bool:
         return False
 
 
-def grammar_model(model: GrammarModel) -> str:
-    """Return the name of the configured model that reads a grammar.
-
-    Raises:
-        GrammarError: the compiled grammar is of another version of this program.
-    """
-    return _unpacked(model.compiled)[0]
-
-
 def load_grammars(models: Sequence[GrammarModel]) -> Grammar:
     """Return one graph of the grammars that `compile_grammar` returned; all are read by the same model.
 

@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 
 from asr_trio.config import ModelSettings, RecognizerSettings
-from asr_trio.errors import AcousticModelError, LanguageModelNotFoundError
-from asr_trio.recognizer.base import DecoderSettings, LanguageModel, StatisticalModel
+from asr_trio.errors import AcousticModelError, GrammarError, LanguageModelNotFoundError
+from asr_trio.recognizer.base import DecoderSettings, GrammarModel, LanguageModel, StatisticalModel
 
 SLM_PREFIX: Final = "builtin:slm/"
 
@@ -65,6 +65,29 @@ def model_files(name: str, settings: ModelSettings) -> ModelFiles:
     return ModelFiles(acoustic=str(acoustic), dictionary=str(dictionary), lm=None if lm is None else str(lm))
 
 
+class _GrammarHead(msgspec.Struct, frozen=True):
+    """What of a compiled grammar (`grammars`) names its reader."""
+
+    model: str
+
+
+def grammar_model(model: GrammarModel) -> str:
+    """Return the name of the configured model that reads a compiled grammar, without reading the rest of it.
+
+    Raises:
+        GrammarError: it is of another version of this program.
+    """
+    try:
+        return msgspec.msgpack.decode(model.compiled, type=_GrammarHead).model
+    except msgspec.MsgspecError as error:
+        raise GrammarError("the compiled grammar cannot be read", hint="compile it again") from error
+
+
+def is_shared(settings: ModelSettings) -> bool:
+    """Tell whether every worker process can be forked with this model loaded."""
+    return settings.preload and settings.engine in {POCKETSPHINX, FAKE}
+
+
 class ModelRegistry:
     """Names, aliases and languages of the configured models."""
 
@@ -112,6 +135,11 @@ class ModelRegistry:
                     return name, readers[name]
         known = ", ".join(sorted({known for model in readers.values() for known in model.languages}))
         raise AcousticModelError(f"no acoustic model is configured for the language {language!r}; there are: {known}")
+
+    def kept(self, models: tuple[LanguageModel, ...]) -> str:
+        """Return the model whose own worker processes must serve these competing ones, "" where any process can."""
+        names = (model.name if isinstance(model, StatisticalModel) else grammar_model(model) for model in models)
+        return next((name for name in names if not is_shared(self.settings.models[name])), "")
 
     def cost_units(self, models: tuple[LanguageModel, ...], settings: DecoderSettings) -> float:  # noqa: ARG002
         """Return what a live recognition with these competing models needs, in hundredths of a core."""

@@ -80,18 +80,6 @@ class Worker:
             except base.RecognitionAbandonedError:
                 self._abandoned = True  # its engine may still be at it
 
-    def load(self, model: str) -> bool:
-        """Load the model that this process is kept for; tell the server how it went."""
-        before = resident_bytes()
-        try:
-            self._engines.get(model)
-        except errors.AsrError as error:
-            self._say(_failed(error))
-            return False
-        self._own_bytes = resident_bytes() - before
-        self._say(base.Loaded())
-        return True
-
     # --- frames --------------------------------------------------------------------------------------------------
 
     def _next(self) -> base.ToWorker | None:
@@ -146,6 +134,11 @@ class Worker:
                 self._say(base.Interpreted(alternatives=interpret_text(frame)))
             case base.Decompress():
                 self._say(self._decompress(frame))
+            case base.Load():
+                before_bytes = resident_bytes()
+                self._engines.get(frame.model)
+                self._own_bytes += max(0, resident_bytes() - before_bytes)
+                self._say(base.Loaded())
             case base.Probe():
                 self._say(base.Alive())
 

@@ -26,6 +26,7 @@ from asr_trio.protocol.results import Alternative
 from asr_trio.recognizer import base, forkserver, ipc
 from asr_trio.recognizer.models import ModelRegistry
 from asr_trio.server.fair import FairLimiter
+from asr_trio.server.kept import KeptWorkers
 from asr_trio.server.worker import RECEIVE_BYTES, Worker, as_error
 
 SPAWN_TIMEOUT_S: Final = 10.0
@@ -61,6 +62,7 @@ class WorkerPool:
         self.restarts: Counter[str] = Counter()
         """Workers replaced, by reason: died, hung, recycled, cut (its lease was cancelled in the middle of a frame)."""
         self._idle: list[Worker] = []
+        self._kept = KeptWorkers(settings, self._take_idle, self._discard)
         self._idle_came = trio.Event()
         self._wanted_changed = trio.Event()
         self._leases_waiting = 0
@@ -76,7 +78,7 @@ class WorkerPool:
     @property
     def workers_idle(self) -> int:
         """Warm processes that wait for work."""
-        return len(self._idle)
+        return len(self._idle) + len(self._kept)
 
     @property
     def worker_rss_bytes(self) -> int:
@@ -90,10 +92,15 @@ class WorkerPool:
     # --- leases --------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def lease(self, cost_units: float) -> AsyncIterator[Worker]:
+    async def lease(self, cost_units: float, models: tuple[base.LanguageModel, ...] = ()) -> AsyncIterator[Worker]:
         """Lend a worker for one recognition; when the block ends, however it ends, the worker is reset or replaced.
 
+        Args:
+            cost_units: what the recognition needs, in hundredths of a core.
+            models: what it will open; one that is not in every process gets a worker that is kept for it.
+
         Raises:
+            AsrError: a model cannot be loaded.
             BusyError: at once, when this would be more than the machine is allowed to do, or soon, when no process
                 came free.
         """
@@ -101,7 +108,7 @@ class WorkerPool:
             raise errors.BusyError("all decoding capacity is taken")
         self.cost_units_used += cost_units
         try:
-            async with self._worker() as worker:
+            async with self._worker(self.registry.kept(models)) as worker:
                 yield worker
         finally:
             self.cost_units_used -= cost_units
@@ -109,12 +116,12 @@ class WorkerPool:
                 self.cost_units_used = 0.0  # no drift by rounding
 
     @asynccontextmanager
-    async def _worker(self) -> AsyncIterator[Worker]:
+    async def _worker(self, model: str = "") -> AsyncIterator[Worker]:
         if self.workers_leased >= self.settings.workers:
             raise errors.BusyError(f"all {self.settings.workers} recogniser processes are taken")
         self.workers_leased += 1
         try:
-            worker = await self._take_idle()
+            worker = await (self._kept.take(model) if model else self._take_idle())
             try:
                 yield worker
             except errors.WorkerDiedError:
@@ -160,6 +167,8 @@ class WorkerPool:
         if not worker.usable or worker.recycle:
             self.restarts["recycled" if worker.recycle else "cut"] += 1
             await self._discard(worker)
+        elif worker.model:
+            self._kept.put(worker)
         elif len(self._idle) >= 2 * self.settings.workers_idle + self.workers_leased:
             await self._discard(worker)
         else:
@@ -248,8 +257,10 @@ class WorkerPool:
                     self._patience.deadline = trio.current_time() + LOAD_TIMEOUT_S
                     nursery.start_soon(self._keep_idle_workers)
                     nursery.start_soon(self._listen, control)
+                    nursery.start_soon(self._kept.run)
                     while len(self._idle) < self.settings.workers_idle:
                         await self._idle_came.wait()
+                    await self._kept.preloaded()
                     if not started:
                         started = True
                         task_status.started()
@@ -290,6 +301,7 @@ class WorkerPool:
                 for worker in self._idle:
                     worker.kill_channel()
                 self._idle.clear()
+                self._kept.clear()
                 process.kill()
                 with trio.CancelScope(shield=True):
                     await process.wait()
@@ -328,6 +340,8 @@ class WorkerPool:
                 self.restarts["died"] += 1
                 self._wanted_changed.set()
                 return
+        if self._kept.forget(pid):
+            self.restarts["died"] += 1
 
     def _could_not_spawn(self, reason: str) -> None:
         """Try again in a while: the system is short of something."""
@@ -341,7 +355,7 @@ class WorkerPool:
             await trio.sleep_until(self._spawn_again_s)
             self._wanted_changed = trio.Event()
             there = len(self._idle) + len(self._spawning)
-            room = self.settings.workers - self.workers_leased + self._leases_waiting - there
+            room = self.settings.workers - self.workers_leased + self._leases_waiting - there - len(self._kept)
             for _ in range(min(self.settings.workers_idle + self._leases_waiting - there, room)):
                 await self._spawn()
             await self._wanted_changed.wait()

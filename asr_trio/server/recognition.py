@@ -147,7 +147,7 @@ class Recognition:
         try:
             with self._scope:
                 settings = self._decoder_settings()
-                async with self._pool.lease(self._pool.cost_units(self._models, settings)) as worker:
+                async with self._pool.lease(self._pool.cost_units(self._models, settings), self._models) as worker:
                     await worker.open(self._models, settings, self.channel_state)
                     task_status.started()
                     started = True

@@ -49,6 +49,8 @@ class Worker:
         """False once it died, hung or broke the protocol."""
         self.recycle = False
         self.rss_bytes = 0
+        self.model = ""
+        """The model that this worker is kept for, if it is."""
 
     # --- a recognition -------------------------------------------------------------------------------------------
 
@@ -159,6 +161,19 @@ class Worker:
         self._owes = 0
 
     # --- anything ------------------------------------------------------------------------------------------------
+
+    async def load(self, model: str, timeout_s: float) -> None:
+        """Load the model that this worker is kept for from now on.
+
+        Raises:
+            AsrError: it cannot be loaded.
+            WorkerDiedError: the process ended.
+            WorkerTimeoutError: it was not loaded in time.
+        """
+        usual_s, self._hang_timeout_s = self._hang_timeout_s, timeout_s
+        await self.ask(base.Load(model=model), base.Loaded)
+        self._hang_timeout_s = usual_s
+        self.model = model
 
     async def ask(self, frame: base.ToWorker, answer: type[Any]) -> Any:
         """Send a frame and wait for its answer.

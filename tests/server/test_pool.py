@@ -281,3 +281,61 @@ def compile_frame(text: bytes, lm: str) -> base.Compile:
 def many_words(salt: int) -> bytes:
     words = b" | ".join(b"w%dx%d" % (salt, number) for number in range(5000))
     return b"#ABNF 1.0;\nroot $r;\n$r = " + words + b";\n"
+
+
+def kept_models(**models: ModelSettings) -> dict[str, ModelSettings]:
+    return {"general": ModelSettings(), **models}
+
+
+def scripted(**settings: object) -> ModelSettings:
+    return ModelSettings(engine="fake", options={"script": [{"text": "hello"}]}, **settings)  # type: ignore[arg-type]
+
+
+async def test_model_that_is_not_preloaded_is_loaded_when_wanted_and_ends_when_nobody_uses_it() -> None:
+    async with running_pool(models=kept_models(other=scripted(preload=False)), model_idle_s=0.5) as pool:
+        models = (pool.registry.statistical("builtin:slm/other"),)
+        async with pool.lease(1.0, models) as worker:
+            await worker.open(models, SETTINGS)
+        async with pool.lease(1.0, models) as again:
+            assert again.pid == worker.pid
+        async with pool.lease(1.0) as plain:
+            assert plain.pid != worker.pid
+        await ended(worker.pid)
+
+
+async def test_model_of_its_own_processes_that_is_preloaded_waits_ready() -> None:
+    own = ModelSettings(engine="fake", preload=False, options={"script": [{}]})
+    async with running_pool(models=kept_models(other=own), model_idle_s=0.01) as pool:
+        pool._kept._warm.add("other")
+        await pool._kept.preloaded()
+        async with pool.lease(1.0, (pool.registry.statistical("builtin:slm/other"),)) as worker:
+            first = worker.pid
+        await trio.sleep(0.1)
+        assert parent_of(first)
+
+
+async def test_model_that_cannot_be_loaded_says_why_and_harms_nobody_else() -> None:
+    lost = ModelSettings(acoustic=Path("/nonexistent"), preload=False)
+    async with running_pool(models=kept_models(lost=lost)) as pool:
+        model = base.StatisticalModel(name="lost", lm="builtin:slm/lost")
+        for _ in range(2):
+            with pytest.raises(errors.AcousticModelError, match="its acoustic model is missing"):
+                async with pool.lease(1.0, (model,)):
+                    pass
+        async with pool.lease(1.0) as worker:
+            await recognize(worker, pool, SECOND)
+
+
+async def test_recognition_given_up_in_long_work_ends_at_once() -> None:
+    slow = ModelSettings(engine="fake", options={"script": [{"work_s": 3600}]})
+    async with running_pool(models=kept_models(slow=slow), hang_timeout_s=2.0) as pool:
+        models = (pool.registry.statistical("builtin:slm/slow"),)
+        with trio.fail_after(60):
+            async with pool.lease(1.0, models) as worker:
+                await worker.open(models, SETTINGS)
+                await worker.start_segment(0.0)
+                await worker.end_segment(1.0)
+                with trio.move_on_after(3.0):  # longer than silence is borne
+                    await worker.receive()
+        await ended(worker.pid)  # its engine may be at it still
+        assert pool.restarts["recycled"] == 1
