@@ -80,9 +80,11 @@ def _pair(kind: str, folder: str, row: dict[str, str]) -> Pair:
 
 def uncovered_pairs() -> list[Pair]:
     """The given pairs of recordings and grammars that do not cover them."""
+    speakers = {pair.path: pair.speaker for pair in covered_pairs() + free_pairs()}
     return [
-        Pair("oog", DATA / row["path"], row["transcript"], row["grammar"], False, Path(row["path"]).stem)
+        Pair("oog", path, row["transcript"], row["grammar"], False, speakers.get(path, path.stem))
         for row in table("oog/refs.tsv")
+        for path in [DATA / row["path"]]
     ]
 
 

@@ -101,15 +101,18 @@ def collect_grammars(engine: PocketSphinxEngine, registry: ModelRegistry):
 
 
 def collect_free(engine: PocketSphinxEngine):
+    """Decode sentences, and what is no speech, without a grammar; return evidence, labels and folds of words."""
     words = []
-    for pair in corpus.free_pairs():
+    silent = {pair.path: pair for pair in corpus.silent_pairs()}
+    for pair in [*corpus.free_pairs(), *silent.values()]:
         model = base.StatisticalModel(name="general", lm="general")
         recognition = engine.open((model,), base.DecoderSettings(), b"")
         segments, scores = decode(recognition, pair)
         if segments:
             pronounced = said(segments, recognition._decoder.phones)
             evidence = Evidence(engine._acoustics.mixtures, scores, pronounced, len(segments))
-            labels = correct_words(pair.transcript.split(), [plain_word(segment.word) for segment in segments])
+            reference = pair.transcript.split()
+            labels = correct_words(reference, [plain_word(segment.word) for segment in segments])
             words += [
                 (pair, free_word_evidence(found, segment.posterior), label)
                 for found, segment, label in zip(evidence.words, segments, labels, strict=True)
@@ -282,6 +285,24 @@ def rejection(sentences, probability) -> dict:
     return {"auc": {name: round(value, 4) for name, value in goals.items()}, "curve": curve}
 
 
+def free_rejection(words, held_out) -> list[dict]:
+    """Return what thresholds of the mean score of the words do to recordings without speech and to sentences."""
+    scores: dict[corpus.Pair, list[float]] = {}
+    for (pair, *_), score in zip(words, held_out, strict=True):
+        scores.setdefault(pair, []).append(score)
+    silent = np.array([np.mean(found) for pair, found in scores.items() if not pair.covered])
+    spoken = np.array([np.mean(found) for pair, found in scores.items() if pair.covered])
+    return [
+        {
+            "threshold": threshold,
+            "nospeech_with_words": len(silent),
+            "of_them_rejected": round(float((silent < threshold / 100).mean()), 4),
+            "sentences_lost": round(float((spoken < threshold / 100).mean()), 4),
+        }
+        for threshold in (5, 10, 15, 20, 25, 30)
+    ]
+
+
 def main() -> None:
     settings = RecognizerSettings()
     registry = ModelRegistry(settings)
@@ -296,6 +317,7 @@ def main() -> None:
     print(json.dumps(report("words of grammars", held_out, labels, weights)))
     free_layers, held_out, labels, weights = train(free_words, HIDDEN, 1e-3)
     print(json.dumps(report("words of free speech", held_out, labels, weights)))
+    print(json.dumps(free_rejection(free_words, held_out)))
     result = {"sentence": sentence_layers, "word": word_layers, "free_word": free_layers}
     TARGET.write_text(json.dumps(result, separators=(",", ":")) + "\n", encoding="utf-8")
 

@@ -27,8 +27,8 @@ Frames = NDArray[np.float32]
 SAMPLE_RATE_HZ: Final = 16_000
 FRAME_SAMPLES: Final = 160
 
-MEAN_WEIGHT_FRAMES: Final = 100.0
-"""Frames that the starting mean counts for: best of 50-400 on spelling, commands and digits."""
+MEAN_WEIGHT_FRAMES: Final = 30.0
+"""Frames that the starting mean counts for; most of a segment is heard before it is decoded."""
 MEAN_WEIGHT_MAX_FRAMES: Final = 500.0
 """Older frames fade beyond this, so that the mean follows a caller who moves."""
 

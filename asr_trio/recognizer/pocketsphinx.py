@@ -52,10 +52,13 @@ development recordings; docs/recognition.md has the trade-off.
 # Variants of pronunciation are words of their own in our graphs: looking for more only takes time.
 GRAMMAR_OPTIONS: Final[dict[str, Any]] = {"bestpath": False, "wip": 0.01, "fsgusealtpron": False}
 
+# Searches for free speech, chosen by benchmarks/bench_profiles.py. The second pass (fwdflat) wins nothing and takes a
+# quarter of a second when speech ends; a smaller word insertion penalty keeps out invented words, and costs less.
+_FREE_OPTIONS: Final[dict[str, Any]] = {"fwdflat": False, "wip": 0.1, "bestpathlw": 12.0}
 PROFILES: Final[dict[str, dict[str, Any]]] = {
-    "fast": {"fwdflat": False, "maxhmmpf": 2000, "topn": 2, "ds": 2},
-    "balanced": {"fwdflat": False, "maxhmmpf": 3000, "topn": 2, "ds": 2},
-    "accurate": {"fwdflat": False, "maxhmmpf": 10000, "topn": 4, "ds": 1},
+    "fast": {**_FREE_OPTIONS, "maxhmmpf": 2000, "topn": 2, "ds": 2},
+    "balanced": {**_FREE_OPTIONS, "maxhmmpf": 3000, "topn": 4, "ds": 1},
+    "accurate": {**_FREE_OPTIONS, "maxhmmpf": 10000, "topn": 4, "ds": 1},
 }
 
 

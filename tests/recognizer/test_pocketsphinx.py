@@ -99,6 +99,39 @@ def test_results_do_not_depend_on_packets_nor_on_earlier_callers(engines: OneEng
 
 
 @pytest.mark.shared
+@pytest.mark.parametrize("partial_interval_ms", [None, 200])
+def test_pauses_change_nothing_but_when_decoding_begins(
+    engines: OneEngine, shared: Path, partial_interval_ms: int | None
+) -> None:
+    pcm = an4(shared, "an251-fash-b.flac")
+    settings = {"partial_interval_ms": partial_interval_ms}
+    whole, _ = recognize(engines, pcm, grammar(COMMANDS), **settings)
+    found = []
+    for packet_bytes in (640, 4096):
+        competition = Competition(
+            base.Open(models=(grammar(COMMANDS),), settings=base.DecoderSettings(**settings)), engines
+        )
+        competition.start_segment(0.0)
+        for piece in (pcm[:16000], pcm[16000:]):
+            for at in range(0, len(piece), packet_bytes):
+                for block in competition.blocks(piece[at : at + packet_bytes]):
+                    competition.accept(block)
+            competition.pause()
+            competition.resume()
+        found.append(competition.finish_segment(len(pcm) / 32000).alternatives)
+        competition.close()
+    assert found[0] == found[1]
+    assert [alternative.text for alternative in found[0]] == [alternative.text for alternative in whole.alternatives]
+
+
+@pytest.mark.shared
+def test_partial_hypotheses_have_scores_of_their_own(engines: OneEngine, shared: Path) -> None:
+    pcm = read_pcm(shared / "data" / "free" / "flac" / "libri-clean-8629-261140-0000.flac")[: 3 * 32000]
+    _, partials = recognize(engines, pcm, GENERAL, partial_interval_ms=500)
+    assert len({partial.alternatives[0].score for partial in partials}) > 1
+
+
+@pytest.mark.shared
 def test_speech_outside_the_grammar_stays_below_the_default_threshold(engines: OneEngine, shared: Path) -> None:
     pcm = read_pcm(shared / "data" / "free" / "flac" / "libri-clean-8629-261140-0000.flac")[: 6 * 32000]
     final, _ = recognize(engines, pcm, grammar(COMMANDS))
