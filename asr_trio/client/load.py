@@ -294,8 +294,6 @@ class Caller:
                 self._done.set()
             case messages.RecognitionResult():
                 self._partial_s = self._partial_s or trio.current_time()
-            case _:
-                pass
 
 
 def _wav_header(sample_rate_hz: int) -> bytes:
