@@ -130,6 +130,12 @@ def within_speech(words: Sequence[HeardWord], samples: Samples) -> tuple[HeardWo
     return tuple(placed)
 
 
+def word_evidence(probability: float, log_probability: float) -> tuple[float, float]:
+    """Return what a score is made of: the log odds of a word, and the mean log probability of its sentence."""
+    inside = min(max(probability, PROBABILITY_FLOOR), 1 - PROBABILITY_FLOOR)
+    return math.log(inside / (1 - inside)), max(log_probability, LOG_PROBABILITY_FLOOR)
+
+
 def word_score(probability: float, log_probability: float) -> int:
     """Return the calibrated probability, 0-100, that a word is right.
 
@@ -137,9 +143,7 @@ def word_score(probability: float, log_probability: float) -> int:
         probability: the transcriber's own, of the word.
         log_probability: mean of the tokens of the transcript that it stands in.
     """
-    inside = min(max(probability, PROBABILITY_FLOOR), 1 - PROBABILITY_FLOOR)
-    logit = math.log(inside / (1 - inside))
-    sentence = max(log_probability, LOG_PROBABILITY_FLOOR)
+    logit, sentence = word_evidence(probability, log_probability)
     return round(100 / (1 + math.exp(-(SCORE_BIAS + SCORE_LOGIT * logit + SCORE_SENTENCE * sentence))))
 
 

@@ -61,6 +61,8 @@ TOKENS_LEAST: Final = 24
 """Nobody says more: a bound on what a decoder in a loop may cost."""
 TOKENS_MAX: Final = 448
 PROMPT_TOKENS_MAX: Final = 200
+ALIGNMENT_DELAY_S: Final = 0.1
+"""Attention looks at a word so much later than it is said: the bias against forced alignments, at both edges."""
 NO_SPEECH_PROBABILITY: Final = 0.6
 NO_SPEECH_LOG_PROBABILITY: Final = -1.0
 """The two together mean that nobody spoke (the rule of Whisper's authors)."""
@@ -124,6 +126,10 @@ class WhisperEngine:
         if others or isinstance(model, GrammarModel):
             raise AcousticModelError("this engine reads free speech only, no grammars")
         return _WhisperRecognition(self._reader, self._options, model.lm, settings, pulse)
+
+    def read(self, samples: Samples) -> tuple[Heard, ...]:
+        """Return the transcript of a recording of up to 30 s with the transcriber's own probabilities, () for none."""
+        return self._reader.read(samples, (), n_best=1)
 
 
 def _checked_folder(name: str, folder: Path | None) -> Path:
@@ -243,7 +249,7 @@ class _Reader:
 
     def _words(self, entry: dict[str, Any]) -> list[HeardWord]:
         spelled = self._spelled(entry["word"])
-        start_s, length_s = float(entry["start"]), float(entry["end"] - entry["start"])
+        start_s, length_s = float(entry["start"]) - ALIGNMENT_DELAY_S, float(entry["end"] - entry["start"])
         probability = float(entry["probability"])
         share_s = length_s / max(1, len(spelled))
         return [
