@@ -24,9 +24,9 @@ import pocketsphinx
 
 from asr_trio.config import ModelSettings, RecognizerSettings
 from asr_trio.recognizer import base
+from asr_trio.recognizer.engines import find_maker
 from asr_trio.recognizer.grammars import compile_grammar
 from asr_trio.recognizer.models import ModelRegistry
-from asr_trio.recognizer.pocketsphinx import PocketSphinxEngine
 from asr_trio.recognizer.worker import BLOCK_BYTES
 from benchmarks import corpus
 from benchmarks.machine import describe
@@ -38,9 +38,10 @@ SCORE_ACCEPTED = 30
 class Ours:
     name = "asr-trio"
 
-    def __init__(self, profile: str) -> None:
-        self._registry = ModelRegistry(RecognizerSettings())
-        self._engine = PocketSphinxEngine("general", ModelSettings.model_validate({"profile": profile}))
+    def __init__(self, settings: ModelSettings) -> None:
+        models = {"general": settings if settings.engine == "pocketsphinx" else ModelSettings()}
+        self._registry = ModelRegistry(RecognizerSettings(models=models))
+        self._engine = find_maker(settings.engine)("general", settings)
         self._models: dict[str, base.LanguageModel] = {"": base.StatisticalModel(name="general", lm="general")}
 
     def recognize(self, pair: corpus.Pair):
@@ -152,6 +153,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="take every so many-th recording of each set")
     parser.add_argument("--only", help="one set, by its name in the table")
     parser.add_argument("--profile", default=ModelSettings().profile, help="of our decoder, for free speech")
+    parser.add_argument("--engine", default="pocketsphinx", help="of ours; whisper reads free speech only: --only free")
+    parser.add_argument("--acoustic", type=Path, help="another model of it, for ours")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     limit = arguments.limit
@@ -162,7 +165,9 @@ def main() -> None:
             sets.setdefault(pair.kind, []).append(pair)
     if not sets:
         parser.error(f"there is no set {arguments.only}")
-    engines = (Plain(), Ours(arguments.profile))
+    chosen = {"engine": arguments.engine, "acoustic": arguments.acoustic, "profile": arguments.profile}
+    settings = ModelSettings.model_validate(chosen)
+    engines = (Plain(), Ours(settings))
     results = {}
     for name, members in sets.items():
         results[name] = [measure(engine, members[:: limit or 1]) for engine in engines]
