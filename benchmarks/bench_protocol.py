@@ -9,14 +9,10 @@ same header lines: less than half of what our `parse` does.
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable
 from email.parser import BytesHeaderParser
-from pathlib import Path
-from typing import Any
 
 from asr_trio.config import LimitSettings
 from asr_trio.protocol.messages import (
@@ -42,7 +38,7 @@ from asr_trio.session.events import (
     SpeechStarted,
 )
 from asr_trio.session.session import Session
-from benchmarks import machine
+from benchmarks import report
 
 LIMIT_US = 60.0
 MESSAGES_PER_ROUND = 200
@@ -158,16 +154,13 @@ def measure(run: Callable[[], int], rounds: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = report.options(__doc__)
     parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    report: dict[str, Any] = {"benchmark": "protocol", "machine": machine.describe(), "limit_us": LIMIT_US}
-    report["results"] = {name: measure(run, arguments.rounds) for name, run in cases().items()}
-    for name, row in report["results"].items():
+    results = {name: measure(run, arguments.rounds) for name, run in cases().items()}
+    for name, row in results.items():
         print(f"{name:20s} {row['median_us']:8.2f} us  p95 {row['p95_us']:8.2f} us  {row['messages_per_s']:9d} /s")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+    report.write(arguments.json, "protocol", results, limit_us=LIMIT_US)
 
 
 if __name__ == "__main__":

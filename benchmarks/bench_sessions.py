@@ -10,7 +10,6 @@ during the load; a percentile is given as the bucket that holds it). The load ge
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import urllib.request
@@ -22,7 +21,7 @@ import trio
 
 from asr_trio.cli.bench import local_server, percentile
 from asr_trio.client import load
-from benchmarks import machine
+from benchmarks import report
 from benchmarks.bench_capacity import workloads
 
 LAG = re.compile(r'^asr_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
@@ -65,17 +64,13 @@ async def measure(data: Path, sessions: int, seconds: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    parser = report.options(__doc__)
     parser.add_argument("--sessions", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=20.0)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    report = {"machine": machine.describe()}
-    report |= trio.run(partial(measure, arguments.data, arguments.sessions, arguments.seconds))
-    print(json.dumps(report, indent=2))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=2))
+    results = trio.run(partial(measure, arguments.data, arguments.sessions, arguments.seconds))
+    print(json.dumps(results, indent=2))
+    report.write(arguments.json, "sessions", results)
 
 
 if __name__ == "__main__":

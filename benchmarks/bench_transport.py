@@ -11,16 +11,12 @@ it adds is parser, session, audio and endpointer. Processor time is that of the 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
-import json
 import logging
 import multiprocessing
 import multiprocessing.connection
-import os
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -33,7 +29,8 @@ from asr_trio.protocol.messages import SendAudio, StartRecognition
 from asr_trio.protocol.writer import serialize
 from asr_trio.server.app import serve
 from asr_trio.server.transport import TransportClosedError, TransportLimits, serve_stream
-from benchmarks import machine
+from benchmarks import report
+from benchmarks.processes import cpu_seconds
 
 PACKET_S = 0.1
 AUDIO = bytes(3200)
@@ -150,12 +147,6 @@ async def _load(port: int, streams: int, seconds: float, *, recognise: bool) -> 
     return sent
 
 
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-
-    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
-
-
 def measure(kind: str, streams: int, seconds: float) -> dict[str, Any]:
     """Run one server under the load."""
     context = multiprocessing.get_context("spawn")
@@ -168,9 +159,9 @@ def measure(kind: str, streams: int, seconds: float) -> dict[str, Any]:
         port = ours.recv()
         recognise = kind == "asr-trio server"
         trio.run(partial(_load, port, 2, 1.0, recognise=recognise))  # warm
-        before_s = _cpu_s(process.pid)
+        before_s = cpu_seconds(process.pid)["server"]
         sent = trio.run(partial(_load, port, streams, seconds, recognise=recognise))
-        cpu_s = _cpu_s(process.pid) - before_s
+        cpu_s = cpu_seconds(process.pid)["server"] - before_s
     finally:
         process.terminate()
         process.join()
@@ -183,11 +174,10 @@ def measure(kind: str, streams: int, seconds: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = report.options(__doc__)
     parser.add_argument("--streams", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--rounds", type=int, default=2, help="the best round counts: others were disturbed")
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     kinds = ["asr-trio transport", "trio-websocket", "websockets", "asr-trio server"]
     rounds = [
@@ -198,15 +188,7 @@ def main() -> None:
         print(
             f"{row['server']:20} {row['cpu_us_per_message']:7.0f} us/message {row['cpu_ms_per_audio_second']:6.2f} ms/s"
         )
-    if arguments.json:
-        document = {
-            "benchmark": "transport",
-            "machine": machine.describe(),
-            "streams": arguments.streams,
-            "seconds": arguments.seconds,
-            "results": best,
-        }
-        arguments.json.write_text(json.dumps(document, indent=2) + "\n")
+    report.write(arguments.json, "transport", best, streams=arguments.streams, seconds=arguments.seconds)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,11 @@ from typing import Final
 HERE: Final = Path(__file__).resolve().parent
 TIME_LIMIT_S: Final = 3600
 
-# How a benchmark is told where its report goes, where it is not by --json.
-REPORT_OPTIONS: Final = {"bench_dsp": lambda out: ["--out", str(out / "dsp")]}
+# How a benchmark is told where its report goes, where it is not by --json alone.
+REPORT_OPTIONS: Final = {
+    "bench_dsp": lambda out: ["--out", str(out / "dsp")],
+    "bench_capacity": lambda out: ["--flame", "--json", str(out / "capacity.json")],
+}
 
 
 def main() -> int:
