@@ -52,6 +52,13 @@ class Metrics:
         )
         self.audio_seconds = Counter("asr_audio_seconds", "Audio that passed the endpointer", registry=registry)
         self.decode_cpu_seconds = Counter("asr_decode_cpu_seconds", "Processor time of decoding", registry=registry)
+        self.cost_units_measured = Gauge(
+            "asr_cost_units_measured",
+            "What a live caller of a model has needed while speaking, in hundredths of a core",
+            ["lm"],
+            registry=registry,
+        )
+        self._decoded_s: dict[str, tuple[float, float]] = {}
         self.auth_failures = Counter("asr_auth_failures", "Wrong or missing credentials", registry=registry)
         self.grammar_compile = Histogram(
             "asr_grammar_compile_seconds", "Time to prepare language models", registry=registry
@@ -62,6 +69,14 @@ class Metrics:
             buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0),
             registry=registry,
         )
+
+    def decoded(self, lm: str, *, cpu_s: float, speech_s: float) -> None:
+        """Count a decoded segment of a model: processor time, and how long the speech was."""
+        self.decode_cpu_seconds.inc(cpu_s)
+        cpu_before_s, speech_before_s = self._decoded_s.get(lm, (0.0, 0.0))
+        total_cpu_s, total_speech_s = self._decoded_s[lm] = cpu_before_s + cpu_s, speech_before_s + speech_s
+        if total_speech_s > 0:
+            self.cost_units_measured.labels(lm).set(100 * total_cpu_s / total_speech_s)
 
     def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
         """Publish a value that is read when it is asked for."""

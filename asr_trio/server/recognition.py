@@ -309,7 +309,7 @@ class Recognition:
                 if self._log_text and frame.alternatives:
                     log.info("heard", text=frame.alternatives[0].text, score=frame.alternatives[0].score)
                 self.channel_state = frame.channel_state or self.channel_state
-                self._metrics.decode_cpu_seconds.inc(frame.cpu_s)
+                self._metrics.decoded(self.lm_label, cpu_s=frame.cpu_s, speech_s=segment.end_s - segment.start_s)
                 self._metrics.final_latency.observe(trio.current_time() - segment.ended_at_s)
                 self._deliver(
                     SegmentDecoded(
