@@ -27,6 +27,7 @@ class _Package(msgspec.Struct, frozen=True):
 
     model: str
     grammar: bytes
+    foreign: bool = False
 
 
 class Grammar(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -39,6 +40,7 @@ class Grammar(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         graph: its words index `words`.
         members: the grammars, for interpretation.
         owners: of each word, which member it belongs to.
+        foreign: a member is of another language than the model, whose phones only resemble its own.
     """
 
     model: str
@@ -47,6 +49,7 @@ class Grammar(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     graph: Graph
     members: tuple[CompiledGrammar, ...]
     owners: Sequence[int]
+    foreign: bool = False
 
     @functools.cached_property
     def _arcs_from(self) -> dict[int, list[tuple[int, int]]]:
@@ -115,26 +118,27 @@ def load_grammars(models: Sequence[GrammarModel]) -> Grammar:
 
 @functools.lru_cache(maxsize=64)
 def _loaded(packages: tuple[bytes, ...]) -> Grammar:
-    name = _unpacked(packages[0])[0]
+    heads = [_unpacked(package)[0] for package in packages]
     members = tuple(_unpacked(package)[1] for package in packages)
     united = unite(members)
     return Grammar(
-        model=name,
+        model=heads[0].model,
         words=united.words,
         pronunciations=united.pronunciations,
         graph=united.graph,
         members=members,
         owners=united.members,
+        foreign=any(head.foreign for head in heads),
     )
 
 
 @functools.lru_cache(maxsize=64)
-def _unpacked(package: bytes) -> tuple[str, CompiledGrammar]:
+def _unpacked(package: bytes) -> tuple[_Package, CompiledGrammar]:
     try:
         read_back = msgspec.msgpack.decode(package, type=_Package)
     except msgspec.MsgspecError as error:
         raise GrammarError("the compiled grammar cannot be read", hint="compile it again") from error
-    return read_back.model, CompiledGrammar.from_bytes(read_back.grammar)
+    return msgspec.structs.replace(read_back, grammar=b""), CompiledGrammar.from_bytes(read_back.grammar)
 
 
 def lexicon(name: str, settings: ModelSettings) -> Lexicon:
@@ -189,7 +193,8 @@ def compile_grammar(frame: Compile, registry: ModelRegistry) -> Compiled:
             raise
     if missing:
         return Compiled(compiled=b"", digest="", missing=tuple(dict.fromkeys(missing)))
-    package = msgspec.msgpack.encode(_Package(name, compiled.to_bytes()))
+    foreign = lexicon(name, settings).is_foreign(grammar.language)
+    package = msgspec.msgpack.encode(_Package(name, compiled.to_bytes(), foreign))
     return Compiled(compiled=package, digest=hashlib.sha256(package).hexdigest(), warnings=tuple(compiled.warnings))
 
 

@@ -47,6 +47,9 @@ One word in doubt makes a long sentence wrong, but does not mean that the caller
 development recordings; docs/recognition.md has the trade-off.
 """
 
+FOREIGN_REJECTION_PROBABILITY: Final = 0.08
+"""The same where a grammar is said with the phones of another language: what is right fits those so much worse."""
+
 # A search for grammars. bestpath would build a lattice at the end (seconds on loops) and improves nothing; a word
 # insertion penalty of 0.01 is the best of the sweep over loops of digits, letters and words.
 # Variants of pronunciation are words of their own in our graphs: looking for more only takes time.
@@ -329,7 +332,7 @@ class _GrammarRecognition(_PocketSphinxRecognition):
             said = [SpokenWord(*parts) for parts in zip(pronounced, *zip(*times, strict=True), strict=True)]
             evidence = Evidence(mixtures, scores, said, len(grammar.words))
             score = trained_model().sentence_score(evidence)
-            if score < rejection_score(len(indices)):
+            if score < rejection_score(len(indices), foreign=grammar.foreign):
                 break
             spelled = [grammar.words[word] for word in indices]
             words = self._words(spelled, times, trained_model().word_scores(evidence))
@@ -347,6 +350,12 @@ class _GrammarRecognition(_PocketSphinxRecognition):
         return msgspec.structs.replace(alternative, interpretations=interpretations)
 
 
-def rejection_score(n_words: int) -> float:
-    """Return the score, 0-100, below which a sentence of a grammar with so many words is no result."""
-    return 100 * math.pow(REJECTION_PROBABILITY, 1 + REJECTION_WORD_SHARE * (n_words - 1))
+def rejection_score(n_words: int, *, foreign: bool = False) -> float:
+    """Return the score, 0-100, below which a sentence of a grammar with so many words is no result.
+
+    Args:
+        n_words: words of the sentence.
+        foreign: it is said with the phones of another language.
+    """
+    probability = FOREIGN_REJECTION_PROBABILITY if foreign else REJECTION_PROBABILITY
+    return 100 * math.pow(probability, 1 + REJECTION_WORD_SHARE * (n_words - 1))

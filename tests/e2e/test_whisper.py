@@ -39,9 +39,10 @@ async def test_dictation_by_whisper_beside_grammars_by_pocketsphinx(shared: Path
 
     with serve(tmp_path, ASR_TRIO_CONFIG=str(tmp_path / "asr.toml")) as server:
         async with connect(server.ws_url) as session:
-            events = [
-                event async for event in session.recognize(live(), lm="builtin:slm/dictation", parameters=parameters)
-            ]
+            recognition = session.recognize(
+                live(), lm="builtin:slm/dictation", parameters=parameters, content_type="audio/raw;rate=16000"
+            )
+            events = [event async for event in recognition]
             assert any(isinstance(event, PartialResult) for event in events)
             final = events[-1]
             assert isinstance(final, FinalResult)

@@ -86,3 +86,14 @@ def test_each_language_of_a_site_has_its_model(engines: Engines, shared: Path) -
     # Context-independent phones cannot tell words well; that the model decodes at all is what is seen here.
     recognize(engines, portuguese, read_pcm(shared / "data/ptbr_cpqd/wav/yes_16k.wav"))
     assert grammar_model(compiled(engines, DIGITS.format("en-US"))) == "general"
+
+
+def test_portuguese_grammar_is_read_with_the_phones_of_english(shared: Path) -> None:
+    engines = Engines(ModelRegistry(RecognizerSettings()))
+    folder = shared / "data/ptbr_home"
+    rows = [line.split("\t") for line in (folder / "refs.tsv").read_text(encoding="utf-8").splitlines()[1:]]
+    sentences = " | ".join(sorted({row[1] for row in rows}))
+    grammar = compiled(engines, f"#JSGF V1.0 UTF-8 pt-BR; grammar g; public <g> = {sentences};")
+    found = [(recognize(engines, grammar, read_pcm(folder / row[0])), row[1]) for row in rows]
+    assert sum(heard == said for heard, said in found) >= 11  # of 15
+    assert not [(heard, said) for heard, said in found if heard and heard != said]
