@@ -123,12 +123,16 @@ def main() -> None:
     if arguments.json:
         print(json.dumps({"load": vars(load), "units_per_node": arguments.units_per_node, "rows": rows}, indent=2))
         return
-    print("| planned mean load of a node | " + " | ".join(f"{nodes} nodes" for nodes in arguments.nodes) + " |")
+    print("| planned mean load of a node | " + " | ".join(map(_fleet, arguments.nodes)) + " |")
     print("| --- |" + " --- |" * len(arguments.nodes))
     for utilization in arguments.utilization:
         cells = (row["refused"] for row in rows if row["utilization"] == utilization)
         print(f"| {utilization:.0%} | " + " | ".join(f"{refused:.2%}" for refused in cells) + " |")
     print(f"\n{load.units_per_call:.2f} cost units a call on average")
+
+
+def _fleet(nodes: int) -> str:
+    return f"{nodes} node{'' if nodes == 1 else 's'}"
 
 
 if __name__ == "__main__":
