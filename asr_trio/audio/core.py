@@ -106,17 +106,20 @@ class _Scratch(threading.local):
     SAMPLES = 1 << 15
 
     def __init__(self) -> None:
-        self.pcm: Any = ffi.new("int16_t[]", self.SAMPLES)
-        self.pcm_room = self.SAMPLES
+        self.pcm: Any = None
+        self.pcm_room = 0
         self.events: Any = ffi.new("asr_event[]", self.EVENTS)
-        self.event_room = self.EVENTS
         self.counts: Any = ffi.new("size_t[3]")
+        """Of the input, the samples and the events of a call: what there is room for, then what there was."""
+        self.reserve(self.SAMPLES)
 
     def reserve(self, samples: int) -> None:
         """Make room for `samples`."""
         if samples > self.pcm_room:
             self.pcm = ffi.new("int16_t[]", samples)
             self.pcm_room = samples
+            self.output = (self.pcm, self.counts + 1, self.events, self.counts + 2)
+            """The last arguments of a call."""
 
 
 scratch: Final = _Scratch()

@@ -130,14 +130,16 @@ def drive(process: Callable[..., int], handle: Any, data: Any, count: int) -> li
         RuntimeError: the object is in use by another thread, or was flushed.
     """
     found: list[EndpointerEvent] = []
-    counts = scratch.counts
+    counts, output = scratch.counts, scratch.output
     used = 0
     more = True
     while more:
-        counts[0], counts[1], counts[2] = count - used, scratch.pcm_room, scratch.event_room
-        more = goes_on(process(handle, data + used, counts, scratch.pcm, counts + 1, scratch.events, counts + 2))
+        counts[0], counts[1], counts[2] = count - used, scratch.pcm_room, scratch.EVENTS
+        status = process(handle, data + used if used else data, counts, *output)
+        more = bool(status) and goes_on(status)
         used += counts[0]
-        found += _read_events(counts[2])
+        if told := counts[2]:  # most packets tell nothing
+            found += _read_events(told)
     return found
 
 
@@ -151,8 +153,8 @@ def drive_out(flush: Callable[..., int], handle: Any) -> list[EndpointerEvent]:
     counts = scratch.counts
     more = True
     while more:
-        counts[1], counts[2] = scratch.pcm_room, scratch.event_room
-        more = goes_on(flush(handle, scratch.pcm, counts + 1, scratch.events, counts + 2))
+        counts[1], counts[2] = scratch.pcm_room, scratch.EVENTS
+        more = goes_on(flush(handle, *scratch.output))
         found += _read_events(counts[2])
     return found
 
