@@ -25,6 +25,10 @@ STATISTICAL_COST_UNITS: Final = {"fast": 9.0, "balanced": 14.0, "accurate": 40.0
 GRAMMAR_COST_UNITS: Final = 3.0
 GRAMMAR_COST_UNITS_PER_KIB: Final = 0.02
 """The search grows with the graph, and the bytes of a compiled grammar are proportional to it."""
+WHISPER_COST_UNITS: Final = 25.0
+"""Final results of a small model (tiny takes 4, and each size up two to three times as much)."""
+WHISPER_PARTIAL_SHARE: Final = 0.5
+"""Of the audio's time, that the engine spends on partial results where the configuration does not say."""
 OTHER_ENGINE_COST_UNITS: Final = 100.0
 
 
@@ -141,16 +145,19 @@ class ModelRegistry:
         names = (model.name if isinstance(model, StatisticalModel) else grammar_model(model) for model in models)
         return next((name for name in names if not is_shared(self.settings.models[name])), "")
 
-    def cost_units(self, models: tuple[LanguageModel, ...], settings: DecoderSettings) -> float:  # noqa: ARG002
+    def cost_units(self, models: tuple[LanguageModel, ...], settings: DecoderSettings) -> float:
         """Return what a live recognition with these competing models needs, in hundredths of a core."""
-        return sum(self._cost_units(model) for model in models)
+        return sum(self._cost_units(model, settings) for model in models)
 
-    def _cost_units(self, model: LanguageModel) -> float:
+    def _cost_units(self, model: LanguageModel, wanted: DecoderSettings) -> float:
         if not isinstance(model, StatisticalModel):
             return GRAMMAR_COST_UNITS + GRAMMAR_COST_UNITS_PER_KIB * len(model.compiled) / 1024
         settings = self.settings.models[model.name]
         if settings.cost_units is not None:
             return settings.cost_units
+        if settings.engine == WHISPER:
+            share = settings.options.get("partial_share", WHISPER_PARTIAL_SHARE) if wanted.partial_interval_ms else 0.0
+            return WHISPER_COST_UNITS + 100 * share
         if settings.engine != POCKETSPHINX:
             return OTHER_ENGINE_COST_UNITS
         return STATISTICAL_COST_UNITS[settings.profile]

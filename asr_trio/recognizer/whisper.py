@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
 
 import faster_whisper
 import msgspec
@@ -25,6 +25,7 @@ from asr_trio.errors import AcousticModelError
 from asr_trio.protocol.hints import Hint, parse_hints
 from asr_trio.protocol.results import Alternative, Word
 from asr_trio.recognizer.base import SAMPLE_RATE_HZ, DecoderSettings, GrammarModel, LanguageModel, Pulse, no_pulse
+from asr_trio.recognizer.models import WHISPER_PARTIAL_SHARE
 from asr_trio.recognizer.transcript import (
     Budget,
     Heard,
@@ -85,7 +86,7 @@ class WhisperOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     beam_size: int = 5
     compute_type: str = "int8"
-    partial_share: float = 0.5
+    partial_share: Annotated[float, msgspec.Meta(ge=0)] = WHISPER_PARTIAL_SHARE
     text: Literal["plain", "written"] = "plain"
 
 

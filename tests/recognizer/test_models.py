@@ -61,3 +61,24 @@ def test_cost_of_competing_models_adds_up_and_configuration_wins() -> None:
     assert models.cost_units((general, other), settings) == models.cost_units((general,), settings) + 7.0
     small, large = (base.GrammarModel(compiled=bytes(size), digest="", lm="") for size in (1000, 1_000_000))
     assert models.cost_units((small,), settings) < models.cost_units((large,), settings)
+
+
+def test_partial_results_of_whisper_cost_their_share() -> None:
+    models = registry(dictation=ModelSettings(engine="whisper", options={"partial_share": 0.3}))
+    dictation = (models.statistical("builtin:slm/dictation"),)
+    without = models.cost_units(dictation, base.DecoderSettings())
+    assert models.cost_units(dictation, base.DecoderSettings(partial_interval_ms=100)) == without + 30
+
+
+def test_models_that_are_not_in_every_process_have_processes_of_their_own() -> None:
+    models = registry(
+        dictation=ModelSettings(engine="whisper"),
+        rare=ModelSettings(preload=False),
+        scripted=ModelSettings(engine="fake"),
+    )
+    general, dictation, rare, scripted = (
+        models.statistical(f"builtin:slm/{name}") for name in ("general", "dictation", "rare", "scripted")
+    )
+    assert [models.kept((model,)) for model in (general, dictation, rare, scripted)] == ["", "dictation", "rare", ""]
+    assert models.kept((general, dictation)) == "dictation"
+    assert models.kept(()) == ""
