@@ -32,6 +32,8 @@ ELSEWHERE: Final = {
     "pip install -e '.[bench]'": "by who measures; tests/benchmarks starts each",
     "benchmarks.": "tests/benchmarks",
     "asr-trio bench": "tests/cli/test_bench.py",
+    "asr-trio models add": "tests/cli/test_models.py",
+    "pip install 'asr-trio[whisper]'": ".ci/run, by its installation",
     "curl -s": "tests/examples/test_rest_documentation.py",
 }
 """Commands, by a part of them, and what executes them instead."""
