@@ -62,7 +62,7 @@ def read_entries(lines: Iterable[bytes]) -> Iterator[Entry]:
             return  # cut off in the middle of a line
         try:
             line = _DECODER.decode(text)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise RemoteProtocolError(f"Line {number} is not of a recorded session: {error}") from None
         match line:
             case Head(format=version) if not head_seen:

@@ -60,7 +60,7 @@ class FrameReader(Generic[T]):
             with memoryview(buffer) as view:
                 try:
                     frames.append(self._decode(view[start + LENGTH_BYTES : end]))
-                except msgspec.MsgspecError as error:
+                except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                     raise RecognizerError(f"a frame of a worker process cannot be read: {error}") from error
             start = end
         del buffer[:start]

@@ -125,11 +125,16 @@ def basic_credentials(authorization: str | None) -> tuple[str, str] | None:
 def _judge(event: h11.Request, trailing: bytes) -> UpgradeRequest:
     if len(event.headers) > HEADERS:
         raise HandshakeError(431, "Too many headers")
+    if event.http_version != b"1.1":
+        raise HandshakeError(505, "HTTP/1.1 is needed")
     headers: dict[str, str] = {}
     for name, value in event.headers:
         headers.setdefault(name.decode("ascii", "replace"), value.decode("latin-1"))
     if event.method != b"GET":
         raise HandshakeError(405, "This port speaks WebSocket only", (("Allow", "GET"),))
+    if headers.get("content-length", "0").strip("0") or "transfer-encoding" in headers:
+        # Whoever stands in between and believes in the body would see other frames than we do.
+        raise HandshakeError(400, "An upgrade request has no body")
     if headers.get("upgrade", "").strip().lower() != "websocket" or "upgrade" not in {
         token.strip().lower() for token in headers.get("connection", "").split(",")
     }:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import Any, Final
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -98,6 +98,17 @@ class _Counts(Collector):
         yield family
 
 
+def visible(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Write control characters out as escapes: what a client names itself must not reach anybody's terminal."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            kept = "\n" if name == "exception" else ""
+            event[name] = "".join(
+                sign if sign.isprintable() or sign in kept else sign.encode("unicode_escape").decode() for sign in value
+            )
+    return event
+
+
 def configure_logging(settings: LogSettings) -> None:
     """Set structlog up for this process: one line an event on standard error, JSON where nobody watches."""
     renderer: structlog.typing.Processor
@@ -111,6 +122,7 @@ def configure_logging(settings: LogSettings) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            visible,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.level.upper())),

@@ -32,6 +32,9 @@ from asr_trio.server.worker import RECEIVE_BYTES, Worker, as_error
 SPAWN_TIMEOUT_S: Final = 10.0
 """A fork takes 20 ms; a fork server that needs this long is not coming back."""
 LOAD_TIMEOUT_S: Final = 120.0
+RESET_TIMEOUT_S: Final = 2.0
+"""For a worker to forget its recognition, which takes some 10 ms. One that is still computing what nobody wants any
+more, or hangs, is replaced: a new one takes 20 ms, and a server that drains must not wait for it."""
 RESTART_PAUSE_S: Final = 0.5
 """Between two starts of a fork server, so that one that cannot live costs little."""
 COMPILED_CACHE_BYTES: Final = 128 * 1024 * 1024
@@ -157,8 +160,9 @@ class WorkerPool:
 
     async def _give_back(self, worker: Worker) -> None:
         if worker.usable:
-            with contextlib.suppress(errors.RecognizerError):
-                await worker.close()
+            worker.usable = False
+            with contextlib.suppress(errors.RecognizerError), trio.move_on_after(RESET_TIMEOUT_S):
+                worker.usable = await worker.close()
         if self._control is None:  # the pool has ended, or its fork server has; nobody would ever close this one
             worker.kill_channel()
             return

@@ -140,8 +140,8 @@ class Worker:
                 return frame
             self._unexpected(frame)
 
-    async def close(self) -> None:
-        """Give the recognition up, or end it after its last result; the worker is free again when this returns.
+    async def close(self) -> bool:
+        """Give the recognition up, or end it after its last result; return whether the worker is free again.
 
         Raises:
             WorkerDiedError: the process ended.
@@ -149,8 +149,7 @@ class Worker:
         """
         if not self._open:
             # A job that was given up half-way: its answer must never be taken for that to the next one's question.
-            self.usable = self.usable and not self._owes
-            return
+            return not self._owes
         self._open = False
         self._expect_answer()
         await self._send(base.Cancel())
@@ -159,6 +158,7 @@ class Worker:
         self.recycle = frame.recycle
         self.rss_bytes = frame.rss_bytes
         self._owes = 0
+        return True
 
     # --- anything ------------------------------------------------------------------------------------------------
 

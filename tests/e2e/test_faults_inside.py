@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import signal
-from pathlib import Path
 
 import pytest
 import trio
@@ -13,6 +12,7 @@ import trio
 from asr_trio.client import RequestRefusedError, packets
 from asr_trio.protocol.messages import ResultStatus, SessionStatus
 
+from .processes import children, fork_server
 from .recordings import samples, table, wav
 from .serving import events_of, results, running, settled
 
@@ -26,17 +26,6 @@ def speech(shared):
     row = next(row for row in table(shared / "data/free/refs.tsv") if "libri-clean" in row["path"])
     pcm, _ = samples(shared / "data/free" / row["path"])
     return pcm[: 16_000 * 3]
-
-
-def children(pid):
-    lists = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for children in lists for child in children.read_text().split()]
-
-
-def fork_server():
-    """Return the fork server of this process; other tests may have left servers of their own running."""
-    (pid,) = (pid for pid in children(os.getpid()) if b"forkserver" in Path(f"/proc/{pid}/cmdline").read_bytes())
-    return pid
 
 
 async def leased_worker(server):

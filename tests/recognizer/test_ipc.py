@@ -30,7 +30,9 @@ def test_a_frame_of_the_other_direction_is_an_error() -> None:
         ipc.to_worker_reader().feed(ipc.encode(base.Opened()))
 
 
-@pytest.mark.parametrize("rubbish", [b"\xff\xff\xff\xff", b"\0\0\0\1\xc1", b"\0\0\0\3abc"])
+@pytest.mark.parametrize(
+    "rubbish", [b"\xff\xff\xff\xff", b"\0\0\0\1\xc1", b"\0\0\0\3abc", b"\0\0\0\x0b\x81\xa4type\xa4Ope\x91"]
+)
 def test_rubbish_is_an_error(rubbish: bytes) -> None:
     with pytest.raises(RecognizerError):
         ipc.from_worker_reader().feed(rubbish)

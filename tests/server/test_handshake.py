@@ -77,6 +77,10 @@ def test_no_byte_of_a_client_header_reaches_the_library(header):
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(64) + b"\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\n" + b"X: " + b"a" * 20000, 431),
         (request(**{f"X{number}": "y" for number in range(120)}), 431),
+        (request(Content_Length="5") + b"hello", 400),
+        (request(Transfer_Encoding="chunked") + b"0\r\n\r\n", 400),
+        (request().replace(b"HTTP/1.1", b"HTTP/1.0", 1), 505),
+        (request().replace(b"HTTP/1.1", b"HTTP/2.0", 1), 505),
     ],
 )
 def test_everything_else_is_refused_with_a_status(data, status):
