@@ -80,6 +80,8 @@ class LimitSettings(Section):
     """One segment; a decoder grows 0.5 MiB a second. Longer speech is MAX_SPEECH, or cut before in continuous mode."""
     grammar_bytes: PositiveInt = 1024 * 1024
     grammars_per_session: PositiveInt = 64
+    prepared_bytes_per_session: PositiveInt = 64 * 1024 * 1024
+    """All grammars of a session once they are compiled: a text of a megabyte may become ten of them."""
     command_timeout_s: PositiveFloat = 9.0
     """DEFINE_GRAMMAR and START_RECOGNITION must answer within 10 s: the Java client waits no longer."""
     result_timeout_s: PositiveFloat = 20.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import textwrap
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from asr_trio.errors import ConfigError
 
 app = App(name="config", help="Check and show the configuration.")
 
+_CREDENTIALS = re.compile(r"//[^/@\s\"]+@")
 File = Annotated[Path | None, Parameter(name=["--config", "-c"], help="A TOML file.")]
 
 
@@ -42,8 +44,8 @@ def check(
 
 @app.command
 def show(*, configuration: File = None) -> int:
-    """Print the effective configuration as JSON: defaults, file and environment together."""
-    print(config.load(configuration).model_dump_json(indent=2))
+    """Print the effective configuration as JSON: defaults, file and environment together; without passwords in URLs."""
+    print(_CREDENTIALS.sub("//***@", config.load(configuration).model_dump_json(indent=2)))
     return 0
 
 

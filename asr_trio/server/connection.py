@@ -250,7 +250,9 @@ class Connection:
                         earliest_s = trio.current_time() + _DEFINE_GRAMMAR_S
                         resolved = await self._resolve(request)
                         await trio.sleep_until(earliest_s)
-                        return LanguageModelsPrepared(prepared=resolved.models, warnings=resolved.warnings)
+                        return LanguageModelsPrepared(
+                            prepared=resolved.models, size_bytes=resolved.size_bytes, warnings=resolved.warnings
+                        )
                     case Interpret():
                         return await self._interpret(request)
                     case OpenRecognition():

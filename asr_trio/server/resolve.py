@@ -28,6 +28,11 @@ class Resolved(msgspec.Struct, frozen=True):
     language: str
     warnings: tuple[str, ...]
 
+    @property
+    def size_bytes(self) -> int:
+        """What keeping the compiled grammars among them costs."""
+        return sum(len(model.compiled) for model in self.models if isinstance(model, base.GrammarModel))
+
 
 class LanguageModels:
     """Fetches and compiles."""

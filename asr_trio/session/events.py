@@ -117,9 +117,13 @@ Effect: TypeAlias = Send | PrepareLanguageModels | OpenRecognition | PushAudio |
 
 
 class LanguageModelsPrepared(_Value, frozen=True, kw_only=True):
-    """Answer to PrepareLanguageModels; `warnings` are what the author of a grammar should know."""
+    """Answer to PrepareLanguageModels; `warnings` are what the author of a grammar should know.
+
+    `size_bytes` is what keeping it costs.
+    """
 
     prepared: Any
+    size_bytes: int = 0
     warnings: tuple[str, ...] = ()
 
 

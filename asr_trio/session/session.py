@@ -302,8 +302,7 @@ class Session:
         self._touch(now_s)
         match request, event:
             case DefineGrammar(), LanguageModelsPrepared():
-                self._grammars.define(request.content_id, event.prepared)
-                effects = [self._answers.success(Method.DEFINE_GRAMMAR, notes=event.warnings)]
+                effects = [self._defined(request, event)]
             case InterpretText(), TextInterpreted():
                 result = interpretation_result(
                     event.alternatives,
@@ -321,6 +320,13 @@ class Session:
             case _:
                 self._mismatch(request, event)
         return [*effects, *self._close_if_draining()]
+
+    def _defined(self, request: DefineGrammar, event: LanguageModelsPrepared) -> Send:
+        try:
+            self._grammars.define(request.content_id, event.prepared, event.size_bytes)
+        except AsrError as error:
+            return self._answers.failure(Method.DEFINE_GRAMMAR, error)
+        return self._answers.success(Method.DEFINE_GRAMMAR, notes=event.warnings)
 
     def _opened(self, opening: _Opening, event: RecognitionOpened, now_s: float) -> list[Effect]:
         self._recognition = Recognition(

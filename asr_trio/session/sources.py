@@ -127,6 +127,7 @@ class SessionGrammars:
     def __init__(self, limits: LimitSettings) -> None:
         self._limits = limits
         self._prepared: dict[str, PreparedSource] = {}
+        self._sizes_bytes: dict[str, int] = {}
 
     def sources(self, message: DefineGrammar | StartRecognition | InterpretText) -> tuple[LanguageModelSource, ...]:
         """Return the language models that a request names; raises as :func:`parse_sources` does."""
@@ -147,10 +148,20 @@ class SessionGrammars:
         if name not in self._prepared and len(self._prepared) >= self._limits.grammars_per_session:
             raise LanguageModelError(f"The session has {self._limits.grammars_per_session} grammars already")
 
-    def define(self, name: str, prepared: Any) -> None:
-        """Keep what was prepared, in place of an older one of that name."""
+    def define(self, name: str, prepared: Any, size_bytes: int = 0) -> None:
+        """Keep what was prepared, in place of an older one of that name.
+
+        Raises:
+            LanguageModelError: all of them together would be larger than they may be.
+        """
+        others_bytes = sum(size for other, size in self._sizes_bytes.items() if other != name)
+        if others_bytes + size_bytes > self._limits.prepared_bytes_per_session:
+            limit_mib = self._limits.prepared_bytes_per_session / 2**20
+            raise LanguageModelError(f"The grammars of a session may take {limit_mib:g} MiB once they are compiled")
+        self._sizes_bytes[name] = size_bytes
         self._prepared[name] = PreparedSource(prepared=prepared, lm=SESSION_SCHEME + name)
 
     def clear(self) -> None:
         """Forget them all."""
         self._prepared.clear()
+        self._sizes_bytes.clear()

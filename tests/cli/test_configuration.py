@@ -165,3 +165,11 @@ def test_every_setting_is_read_somewhere() -> None:
     sections = [field.annotation for field in config.Settings.model_fields.values()]
     keys = {key for section in [*sections, config.ModelSettings] for key in getattr(section, "model_fields", ())}
     assert [key for key in sorted(keys) if f".{key}" not in code] == []
+
+
+def test_what_is_shown_holds_no_password(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASR_TRIO_QUOTA__REDIS_URL", "redis://user:s3cret@redis.example/0")
+    assert run("config", "show") == 0
+    shown = capsys.readouterr().out
+    assert "redis://***@redis.example/0" in shown
+    assert "s3cret" not in shown

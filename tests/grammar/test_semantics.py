@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asr_trio.errors import GrammarError
-from asr_trio.grammar import semantics
+from asr_trio.grammar import script, semantics
 from asr_trio.grammar.semantics import interpret, read
 
 SCRIPT = "#ABNF 1.0; tag-format <semantics/1.0>; root $r; "
@@ -143,3 +143,15 @@ def test_interpretations_do_not_touch_each_other(compile_text):
 def test_the_work_is_bounded_where_readings_multiply(compile_text):
     compiled = compile_text("#JSGF V1.0; grammar g; public <r> = ([yes {a}] [yes {b}] [yes {c}])*;")
     assert len(read(compiled, ["yes"] * 30)) == semantics.MAX_READINGS
+
+
+def test_scripts_that_never_end_are_bounded_together(compile_text, monkeypatch):
+    """One sentence may have hundreds of readings, each with a script that takes all its time."""
+    compiled = compile_text(SCRIPT + "$r = $a <1->; $a = (yes | yes | [yes] yes) {while (true);};")
+    evaluated = []
+    evaluate = semantics.evaluate
+    monkeypatch.setattr(semantics, "evaluate", lambda *found: evaluated.append(1) or evaluate(*found))
+    (reading,) = read(compiled, ["yes"] * 8)
+    assert reading.fault
+    assert reading.value == " ".join(["yes"] * 8)
+    assert len(evaluated) <= 1 + semantics.READINGS_TIME_S / (script.TIME_S / 2)

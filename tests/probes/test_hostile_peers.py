@@ -188,3 +188,26 @@ async def test_a_half_open_peer_is_found_by_ping():
         await settled(lambda: server.connections_open == 0)  # it is there, and answers no ping
         opcodes = [opcode for opcode, _ in await peer.end()]
         assert PING in opcodes
+
+
+async def test_sessions_on_an_overloaded_machine_get_their_results_and_none_is_closed():
+    """Pings of a server whose loop is late, or whose peers are, must not take healthy sessions for dead."""
+    times = {"ping_interval_s": 0.2, "ping_timeout_s": 10.0}
+    capacity = {"workers": 16, "cost_units": 10_000.0, "hang_timeout_s": 60.0}
+    async with besieged(server=times, recognizer=capacity, limits={"result_timeout_s": 60.0}) as server:
+        statuses = []
+
+        async def speak():
+            async with server.connect() as session:
+                audio = silence(2).tobytes()
+                parameters = {"endpointer.enabled": "false"}  # all of it is decoded
+                final = await session.recognize(
+                    audio, lm="builtin:slm/general", content_type="audio/raw", parameters=parameters
+                ).final()
+                statuses.append(final.status)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(3 * (os.cpu_count() or 2)):
+                nursery.start_soon(speak)
+        assert len(statuses) == 3 * (os.cpu_count() or 2)
+        assert set(statuses) <= {ResultStatus.RECOGNIZED, ResultStatus.NO_MATCH}

@@ -175,6 +175,26 @@ def test_grammars_of_a_session_are_bounded():
     assert define(driver, "a").result is Result.SUCCESS
 
 
+def test_compiled_grammars_of_a_session_are_bounded_together():
+    driver = Driver(limits={"prepared_bytes_per_session": 2**20}).go_to(State.IDLE)
+
+    def defined(name, size_bytes):
+        driver.receive(DefineGrammar(content_id=name, body=GRAMMAR))
+        return response(driver.handle(LanguageModelsPrepared(prepared=name, size_bytes=size_bytes)))
+
+    assert defined("a", 2**19).result is Result.SUCCESS
+    refused = defined("b", 2**19 + 1)
+    assert (refused.result, refused.message) == (
+        Result.FAILURE,
+        "The grammars of a session may take 1 MiB once they are compiled",
+    )
+    assert defined("b", 2**19).result is Result.SUCCESS
+    assert defined("a", 2**19).result is Result.SUCCESS  # in place of the older one
+    assert defined("b", 2**20).result is Result.FAILURE
+    (effect,) = driver.receive(StartRecognition(body=b"session:b"))
+    assert effect.sources == (PreparedSource(prepared="b", lm="session:b"),)
+
+
 def test_size_of_a_grammar_is_bounded():
     driver = Driver(limits={"grammar_bytes": 10}).go_to(State.IDLE)
     answer = response(driver.receive(DefineGrammar(content_id="c", body=GRAMMAR)))
