@@ -39,9 +39,9 @@ UNKNOWN_SCORE: Final = 50
 UNKNOWN_POSTERIOR: Final = 0.5
 """Of words in partial hypotheses: there is no lattice yet."""
 
-REJECTION_PROBABILITY: Final = 0.36
+REJECTION_PROBABILITY: Final = 0.25
 REJECTION_WORD_SHARE: Final = 0.15
-"""A sentence of n words of a grammar is no result where it is right with less than 0.36 ** (1 + 0.15 (n - 1)).
+"""A sentence of n words of a grammar is no result where it is right with less than 0.25 ** (1 + 0.15 (n - 1)).
 
 One word in doubt makes a long sentence wrong, but does not mean that the caller left the grammar. Chosen on the
 development recordings; docs/recognition.md has the trade-off.
@@ -60,8 +60,8 @@ GRAMMAR_OPTIONS: Final[dict[str, Any]] = {"bestpath": False, "wip": 0.01, "fsgus
 _FREE_OPTIONS: Final[dict[str, Any]] = {"fwdflat": False, "wip": 0.1, "bestpathlw": 12.0}
 PROFILES: Final[dict[str, dict[str, Any]]] = {
     "fast": {**_FREE_OPTIONS, "maxhmmpf": 2000, "topn": 2, "ds": 2},
-    "balanced": {**_FREE_OPTIONS, "maxhmmpf": 3000, "topn": 4, "ds": 1},
-    "accurate": {**_FREE_OPTIONS, "maxhmmpf": 10000, "topn": 4, "ds": 1},
+    "balanced": {**_FREE_OPTIONS, "maxhmmpf": 10000, "topn": 4, "ds": 1},
+    "accurate": {**_FREE_OPTIONS, "maxhmmpf": 30000, "topn": 4, "ds": 1},
 }
 
 
