@@ -101,12 +101,13 @@ class Session:
             ConnectionLostError: the connection ended before the last result.
         """
         feeding: asyncio.Task[None] | None = None
+        failures: list[Exception] = []
         source: bytes | trio.MemoryReceiveChannel[bytes]
         if isinstance(audio, bytes):
             source = audio
         else:
             send, source = trio.open_memory_channel[bytes](_WAITING_PACKETS)
-            feeding = asyncio.create_task(self._feed(audio, send))
+            feeding = asyncio.create_task(self._feed(audio, send, failures))
         recognition = self._session.recognize(source, lm=lm, parameters=parameters, content_type=content_type)
 
         async def next_event() -> RecognitionEvent | None:
@@ -115,8 +116,8 @@ class Session:
         try:
             while (event := await self._call(next_event)) is not None:
                 yield event
-            if feeding is not None and feeding.done():
-                feeding.result()
+            if failures:
+                raise failures[0]
         finally:
             if feeding is not None:
                 feeding.cancel()
@@ -124,19 +125,22 @@ class Session:
             if not recognition.ended:
                 await self._call(self._session.cancel)
 
-    async def _feed(self, audio: AsyncIterable[bytes], send: trio.MemorySendChannel[bytes]) -> None:
+    async def _feed(
+        self, audio: AsyncIterable[bytes], send: trio.MemorySendChannel[bytes], failures: list[Exception]
+    ) -> None:
         """Carry packets to the other thread until they end, or nobody takes them any more.
 
-        A source that fails cancels the recognition: half of what was said must not be taken for all of it.
+        A source that fails cancels the recognition: half of what was said must not be taken for all of it. Why it
+        failed is noted first, as the cancelled recognition ends before the call that cancels it returns.
         """
         try:
             async for packet in audio:
                 await self._call(send.send, packet)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return
-        except Exception:
+        except Exception as failure:  # noqa: BLE001 - whatever it is, it is the caller's
+            failures.append(failure)
             await self._call(self._session.cancel)
-            raise
         finally:
             # Cancelled or not, the channel is closed in the thread that it belongs to.
             self._portal.start_task_soon(send.aclose)

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import numpy as np
+import trio
+from trio.testing import MockClock
 
 from asr_trio.protocol.messages import (
     ClientMessage,
@@ -89,7 +91,12 @@ async def session() -> AsyncIterator[Client]:
         await peer.upgrade()
         client = Client(peer)
         assert await client.ask(CreateSession()) is SessionStatus.IDLE
-        yield client
+        try:
+            yield client
+        finally:
+            clock = trio.lowlevel.current_clock()
+            assert isinstance(clock, MockClock)
+            clock.rate = 1.0  # a server that is cut off has a moment for its last words
 
 
 async def test_a_silent_session_expires(mock_clock):
