@@ -28,6 +28,7 @@ class LiveServer:
 
     def __init__(self, process: subprocess.Popen[bytes], ws_port: int, http_port: int, log: Path) -> None:
         self._process = process
+        self.pid = process.pid
         self.ws_url = f"ws://127.0.0.1:{ws_port}/asr-server/asr"
         self.http_url = f"http://127.0.0.1:{http_port}"
         self._log = log
@@ -35,6 +36,14 @@ class LiveServer:
     def stop(self) -> None:
         """Ask it to end, as a service manager does."""
         self._process.send_signal(signal.SIGTERM)
+
+    def wait(self) -> int:
+        """Return its exit code once it has ended."""
+        return self._process.wait(_STOP_DEADLINE_S)
+
+    def kill(self) -> None:
+        """End it without a chance to tidy up, as a system that is out of memory does."""
+        self._process.kill()
 
     def reload(self) -> None:
         """Have it read its files again, and wait until it has."""
@@ -56,6 +65,15 @@ class LiveServer:
 @contextmanager
 def serve(folder: Path, *options: str, **environment: str) -> Iterator[LiveServer]:
     """Run ``asr-trio serve`` on free ports; it must end by SIGTERM with code 0."""
+    with started(folder, *options, **environment) as server:
+        yield server
+        server.stop()
+        assert server.wait() == 0, server.log
+
+
+@contextmanager
+def started(folder: Path, *options: str, **environment: str) -> Iterator[LiveServer]:
+    """Run ``asr-trio serve`` on free ports, however it ends."""
     log = folder / "server.log"
     command = [sys.executable, "-m", "asr_trio.cli.main", "serve", "--port", "0", "--http-port", "0", *options]
     with log.open("wb") as output:
@@ -67,10 +85,7 @@ def serve(folder: Path, *options: str, **environment: str) -> Iterator[LiveServe
             env={**os.environ, **_PATIENCE, **environment},
         )
     try:
-        server = LiveServer(process, *_ports(process, log), log)
-        yield server
-        server.stop()
-        assert process.wait(_STOP_DEADLINE_S) == 0, log.read_text("utf-8", "replace")
+        yield LiveServer(process, *_ports(process, log), log)
     finally:
         process.kill()
         process.wait()

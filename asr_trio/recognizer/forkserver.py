@@ -3,7 +3,8 @@
 It is started by the server before anything else needs the models, is single-threaded, and owns its workers: it reaps
 them, reports how each ended, and kills one when told to (so that a process number can never be another's). It ends
 when its control socket closes, and its workers end with it: by the parent-death signal on Linux, by the signal that it
-sends on its way out, and at the latest when their own socket closes.
+sends on its way out, and at the latest when their own socket closes. The parent-death signal is also what ends it, and
+them, where it is stopped and so hears no socket close. It leads a process group, by which the server kills them all.
 
 Control protocol, one datagram-like msgpack frame each way (`asr_trio.recognizer.ipc` framing):
 
@@ -166,6 +167,7 @@ class ForkServer:
 
     def _learn_spellings(self, engines: Engines) -> None:
         """Let a process of its own learn to spell what is not on the disk yet: workers may not write there."""
+        parent = os.getpid()
         try:
             pid = os.fork()
         except OSError:  # they are learned at the next start, or spelt in the workers
@@ -174,7 +176,7 @@ class ForkServer:
             try:
                 self._close_what_is_not_ours()
                 signal.set_wakeup_fd(-1)
-                _die_with_parent()
+                _die_with(parent)
                 os.nice(19)
                 engines.learn_spellings()
             finally:
@@ -183,6 +185,7 @@ class ForkServer:
 
     def _spawn(self, engines: Engines, wakeup: socket.socket) -> None:
         channel = socket.socket(fileno=self._sockets.pop(0))
+        parent = os.getpid()
         try:
             pid = os.fork()
         except OSError as error:  # a limit on processes or memory: those that run must not die of it
@@ -192,7 +195,7 @@ class ForkServer:
         if pid == 0:
             self._close_what_is_not_ours()
             wakeup.close()
-            _be_worker(channel, engines, self._enter_sandbox)
+            _be_worker(channel, engines, parent, self._enter_sandbox)
         channel.close()
         self._workers.add(pid)
         self._say(Spawned(pid))
@@ -225,13 +228,13 @@ def _wake_on_child_exit() -> socket.socket:
     return outer
 
 
-def _be_worker(channel: socket.socket, engines: Engines, enter_sandbox: Callable[[], None]) -> NoReturn:
+def _be_worker(channel: socket.socket, engines: Engines, parent: int, enter_sandbox: Callable[[], None]) -> NoReturn:
     """Run the worker in a freshly forked process, and end it whatever happens."""
     status = 70  # EX_SOFTWARE, when something that is not ours escapes
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        _die_with_parent()
+        _die_with(parent)
         _limit_resources()
         enter_sandbox()
         channel.setblocking(True)
@@ -245,11 +248,11 @@ def _be_worker(channel: socket.socket, engines: Engines, enter_sandbox: Callable
         os._exit(status)
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
+    """Have the kernel kill this process when the thread of `parent` that started it ends."""
     if sys.platform == "linux":
-        parent = os.getppid()
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it ended in between
+        if os.getppid() != parent:  # it ended before that
             os._exit(0)
 
 
@@ -264,17 +267,18 @@ def _limit_resources() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run on the inherited socket whose number is the only argument."""
-    (descriptor,) = arguments if arguments is not None else sys.argv[1:]
+    """Run on an inherited socket; the arguments are its number and the process that is to be outlived by nothing."""
+    descriptor, parent = map(int, arguments if arguments is not None else sys.argv[1:])
+    _die_with(parent)
     # The server decides when everything ends: an interrupt at its terminal or a TERM to its group must leave running
     # recognitions alone while it drains.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    ForkServer(socket.socket(fileno=int(descriptor))).run()
+    ForkServer(socket.socket(fileno=descriptor)).run()
 
 
 def command(descriptor: int) -> tuple[list[str], dict[str, Any]]:
-    """Return the command that starts the fork server on an inherited socket, and its environment.
+    """Return the command that starts this process's fork server on an inherited socket, and its environment.
 
     The package is found where this process found it, and nothing is imported from the current folder.
     """
@@ -284,7 +288,8 @@ def command(descriptor: int) -> tuple[list[str], dict[str, Any]]:
     # One thread for each library: a worker is one core's worth of work, and threads do not survive a fork.
     environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     environment["HF_HUB_OFFLINE"] = "1"  # models are files of this machine; nothing may be fetched
-    return [sys.executable, "-P", "-m", "asr_trio.recognizer.forkserver", str(descriptor)], environment
+    arguments = ["-P", "-m", "asr_trio.recognizer.forkserver", str(descriptor), str(os.getpid())]
+    return [sys.executable, *arguments], environment
 
 
 if __name__ == "__main__":

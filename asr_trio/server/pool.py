@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -285,7 +286,8 @@ class WorkerPool:
         with trio.socket.from_stdlib_socket(ours) as control:
             with theirs:
                 arguments, environment = forkserver.command(theirs.fileno())
-                process = await trio.lowlevel.open_process(
+                # It ends with the thread that starts it, and Trio's own `open_process` takes one that soon ends.
+                process = subprocess.Popen(  # noqa: ASYNC220, S603 - 2 ms, before there is anybody to serve
                     arguments,
                     env=environment,
                     stdin=subprocess.DEVNULL,
@@ -306,9 +308,9 @@ class WorkerPool:
                     worker.kill_channel()
                 self._idle.clear()
                 self._kept.clear()
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)  # the workers too, stopped ones and those just born
                 with trio.CancelScope(shield=True):
-                    await process.wait()
+                    await trio.to_thread.run_sync(process.wait)
 
     async def _listen(self, control: trio.socket.SocketType) -> None:
         """Take what the fork server says; when it says no more, end the nursery that it serves."""

@@ -26,8 +26,8 @@ from asr_trio.protocol.messages import CreateSession, ResultStatus, SessionStatu
 from asr_trio.protocol.writer import serialize
 from asr_trio.server.app import Server
 from tests.probes.peer import BINARY, RawPeer, close_code, frame
+from tests.processes import children, fork_server
 
-from .processes import children, fork_server
 from .recordings import silence
 from .serving import events_of, results, running, settings, settled
 from .test_grammars import YES_NO

@@ -11,8 +11,8 @@ import trio
 
 from asr_trio.client import RequestRefusedError, packets
 from asr_trio.protocol.messages import ResultStatus, SessionStatus
+from tests.processes import children, fork_server
 
-from .processes import children, fork_server
 from .recordings import samples, table, wav
 from .serving import events_of, results, running, settled
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import ssl
-import subprocess
 import sys
 from functools import partial
-from pathlib import Path
 
 import bcrypt
 import httpx
@@ -19,6 +17,8 @@ import trustme
 
 from asr_trio.client import ConnectionFailedError, ConnectionLostError, Grammar, RequestRefusedError, connect
 from asr_trio.protocol.messages import ResultStatus
+from tests.live import serve, started
+from tests.processes import children, ended, fork_server
 
 from .recordings import silence
 from .serving import events_of, running, settings, settled
@@ -91,26 +91,24 @@ async def test_drain_lets_recognitions_finish_refuses_new_ones_and_closes_idle_s
         await settled(lambda: not busy.open)
 
 
-async def test_sigterm_ends_the_program_with_0(tmp_path):
-    log = tmp_path / "log"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [sys.executable, "-m", "asr_trio.cli.main", "serve", "--port", "0", "--http-port", "0"]
-    with log.open("w") as stream:
-        program = await trio.lowlevel.open_process(
-            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment
-        )
-    try:
-        await settled(lambda: "ready" in log.read_text())
-        program.send_signal(signal.SIGHUP)
-        await settled(lambda: "reloaded" in log.read_text())
-        program.send_signal(signal.SIGTERM)
-        with trio.fail_after(20):
-            assert await program.wait() == 0
-    finally:
-        if program.returncode is None:
-            program.kill()
-            await program.wait()
-    assert "Traceback" not in log.read_text()
+def test_sigterm_ends_the_program_with_0(tmp_path):
+    with serve(tmp_path) as server:  # the end of which is what is asserted
+        server.reload()
+        assert '"reloaded"' in server.log
+    assert "Traceback" not in server.log
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no system call ties the life of one to the other")
+async def test_a_server_that_is_killed_is_outlived_by_nothing_though_its_fork_server_is_stopped(tmp_path):
+    with started(tmp_path) as server:
+        loader = fork_server(server.pid)
+        workers = children(loader)
+        assert workers
+        for pid in (loader, workers[0]):
+            os.kill(pid, signal.SIGSTOP)
+        server.kill()
+        for pid in (loader, *workers):
+            await ended(pid)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from asr_trio.config import ModelSettings, RecognizerSettings
 from asr_trio.recognizer import base
 from asr_trio.server.pool import WorkerPool
 from asr_trio.server.worker import Worker
+from tests.processes import ended, parent_of
 
 SECOND = bytes(2 * base.SAMPLE_RATE_HZ)
 SETTINGS = base.DecoderSettings()
@@ -220,24 +221,6 @@ async def test_nothing_outlives_the_pool() -> None:
         fork_server = parent_of(worker.pid)
     await ended(worker.pid)
     await ended(fork_server)
-
-
-async def ended(pid: int) -> None:
-    with trio.fail_after(5):
-        while state_of(pid)[0] not in "Z-":
-            await trio.sleep(0.01)
-
-
-def parent_of(pid: int) -> int:
-    return int(state_of(pid)[1])
-
-
-def state_of(pid: int) -> list[str]:
-    """Return the fields of a process from its state letter on; "-" for one that is gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return ["-", "0"]
 
 
 async def test_a_system_without_room_for_a_process_refuses_in_time_and_loses_nobody(
