@@ -61,6 +61,10 @@ class DecoderSettings(_Frame, frozen=True):
     partial_interval_ms: int | None = None
     hints: str = ""
 
+    def shows_words(self, rank: int) -> bool:
+        """Tell whether the alternative of this rank, from 0, is given with its words."""
+        return self.word_details > min(rank, 1)
+
 
 # --- server to worker -------------------------------------------------------------------------------------------
 

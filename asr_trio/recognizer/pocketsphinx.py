@@ -1,9 +1,8 @@
 """The PocketSphinx engine: free speech by an n-gram model, grammars by a finite-state graph.
 
 For each configured model two decoders are loaded before processes are forked: one with the full dictionary and the
-language model, one whose dictionary holds only what the grammars of this process brought along (6 MB instead of 28).
-Grammars stay loaded in the latter by digest, least recently used out first, so that the next recognition with the same
-grammar costs a switch of 10 us.
+language model, one whose dictionary holds only what the grammars of this process brought along (6 MB instead of 28;
+`graphs`).
 """
 
 from __future__ import annotations
@@ -239,10 +238,8 @@ class _PocketSphinxRecognition:
         )
 
     def _alternative(self, lm: str, words: tuple[Word, ...], score: int, rank: int) -> Alternative:
-        wanted = rank < {0: 0, 1: 1}.get(self._settings.word_details, rank + 1)
-        return Alternative(
-            text=" ".join(word.text for word in words), score=score, lm=lm, words=words if wanted else ()
-        )
+        shown = words if self._settings.shows_words(rank) else ()
+        return Alternative(text=" ".join(word.text for word in words), score=score, lm=lm, words=shown)
 
 
 class _FreeRecognition(_PocketSphinxRecognition):

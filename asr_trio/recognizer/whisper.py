@@ -326,9 +326,9 @@ class _WhisperRecognition:
             score = round(sum(word.score for word in words) / len(words))
             if alternatives:
                 score = min(score, alternatives[-1].score)  # the search's order stands
-            wanted = rank < {0: 0, 1: 1}.get(self._settings.word_details, rank + 1)
             text = " ".join(word.text for word in words)
-            alternatives.append(Alternative(text=text, score=score, lm=self._lm, words=words if wanted else ()))
+            shown = words if self._settings.shows_words(rank) else ()
+            alternatives.append(Alternative(text=text, score=score, lm=self._lm, words=shown))
         self.start_segment(0.0)
         return tuple(alternatives)
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import AsyncExitStack
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import msgspec
 import trio
@@ -32,7 +31,7 @@ class _Packet(msgspec.Struct, frozen=True):
 
 
 class Listening:
-    """Packets in, findings out, in order; an asynchronous context, which holds the process that decodes.
+    """Packets in, findings out, in order.
 
     Attributes:
         waiting_bytes: of packets that nobody has taken up.
@@ -48,7 +47,6 @@ class Listening:
         self._packets: deque[_Packet] = deque()
         self._closed = False
         self._room = trio.Event()
-        self._stack = AsyncExitStack()
         self._source: SampleSource | None = None
         self._frontend: Frontend | None = None
         self._samples = b""
@@ -96,14 +94,17 @@ class Listening:
     def _is_waiting(self) -> bool:
         return self._source is not None and self._source.is_waiting
 
-    async def decompress(self) -> None:
+    async def decompress(self, processes: AsyncExitStack) -> None:
         """Have some of the compressed audio decoded.
+
+        Args:
+            processes: what ends the process that decodes; always the same one.
 
         Raises:
             AsrError: it cannot be.
         """
         assert self._source is not None
-        self._take(await self._source.decompress())
+        self._take(await self._source.decompress(processes))
 
     def step(self) -> list[EndpointerEvent]:
         """Work off the next slice, if there is one, and return what was found.
@@ -134,7 +135,6 @@ class Listening:
             default = _raw_format(packet.content_type, self._raw_rate_hz)
             reader = AudioReader(default_format=default, content_type=packet.content_type)
             self._source = SampleSource(reader, self._pool)
-            self._stack.push_async_exit(self._source)
         self._last = packet.last
         self._take(self._source.read(packet.audio, last=packet.last))
 
@@ -144,16 +144,6 @@ class Listening:
         self._last = self._last or self._source.ended
         if self._frontend is None and self._source.format is not None:
             self._frontend = Frontend(self._source.format, self._settings)
-
-    async def __aenter__(self) -> Self:
-        """Begin."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Give the process back."""
-        await self._stack.__aexit__(kind, error, traceback)
 
 
 def _raw_format(content_type: str | None, default_rate_hz: int) -> AudioFormat:

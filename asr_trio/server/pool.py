@@ -27,12 +27,11 @@ from asr_trio.protocol.results import Alternative
 from asr_trio.recognizer import base, forkserver, ipc
 from asr_trio.recognizer.models import ModelRegistry
 from asr_trio.server.fair import FairLimiter
-from asr_trio.server.kept import KeptWorkers
+from asr_trio.server.kept import LOAD_TIMEOUT_S, KeptWorkers
 from asr_trio.server.worker import RECEIVE_BYTES, Worker, as_error
 
 SPAWN_TIMEOUT_S: Final = 10.0
 """A fork takes 20 ms; a fork server that needs this long is not coming back."""
-LOAD_TIMEOUT_S: Final = 120.0
 RESET_TIMEOUT_S: Final = 2.0
 """For a worker to forget its recognition, which takes some 10 ms. One that is still computing what nobody wants any
 more, or hangs, is replaced: a new one takes 20 ms, and a server that drains must not wait for it."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Final
 
 import msgspec
@@ -194,12 +195,12 @@ class Recognition:
 
     async def _feed(self, worker: Worker) -> None:
         """Work off what `push` leaves: what a worker has no room for yet, long packets, compressed audio."""
-        async with self._listening:
+        async with AsyncExitStack() as processes:
             while not self._fed:
                 if worker.behind:
                     await worker.catch_up()
                 elif self._listening.wants_decompression:
-                    await self._listening.decompress()
+                    await self._listening.decompress(processes)
                 elif self._listening.has_work:
                     self._step(worker)
                     await trio.lowlevel.checkpoint()

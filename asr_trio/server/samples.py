@@ -8,8 +8,6 @@ lasts.
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from types import TracebackType
-from typing import Self
 
 from asr_trio.audio.container import AudioFormat, AudioReader
 from asr_trio.recognizer import base
@@ -18,7 +16,7 @@ from asr_trio.server.worker import Worker
 
 
 class SampleSource:
-    """Takes bytes and gives samples; an asynchronous context, which holds the process where one is needed.
+    """Takes bytes and gives samples.
 
     Attributes:
         format: how the samples are laid out, or None while that is not known.
@@ -33,7 +31,6 @@ class SampleSource:
         self.is_waiting = False
         self._reader = reader
         self._pool = pool
-        self._stack = AsyncExitStack()
         self._decompressor: Worker | None = None
         self._compressed = b""
         self._last = False
@@ -62,8 +59,11 @@ class SampleSource:
     def _is_compressed(self) -> bool:
         return self._reader.codec is not None
 
-    async def decompress(self) -> bytes:
+    async def decompress(self, processes: AsyncExitStack) -> bytes:
         """Return samples that wait; call it again while `is_waiting`.
+
+        Args:
+            processes: what ends the process that decodes; always the same one.
 
         Raises:
             AudioFormatError: the bytes cannot be decoded.
@@ -71,7 +71,7 @@ class SampleSource:
         """
         assert self._reader.codec is not None
         if self._decompressor is None:
-            self._decompressor = await self._stack.enter_async_context(self._pool.decompressor())
+            self._decompressor = await processes.enter_async_context(self._pool.decompressor())
         frame = base.Decompress(codec=self._reader.codec, data=self._compressed, last=self._last)
         self._compressed = b""
         found: base.Decompressed = await self._decompressor.ask(frame, base.Decompressed)
@@ -79,13 +79,3 @@ class SampleSource:
             self.format = AudioFormat("pcm_s16", found.sample_rate_hz)
         self.is_waiting, self.ended = found.has_more, found.finished
         return found.pcm
-
-    async def __aenter__(self) -> Self:
-        """Begin."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Give the process back."""
-        await self._stack.__aexit__(kind, error, traceback)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import wave
+from contextlib import AsyncExitStack
 
 import numpy as np
 import pytest
@@ -76,14 +77,15 @@ async def test_compressed_audio_is_decoded_by_another_process():
     async with trio.open_nursery() as nursery:
         pool = WorkerPool(RecognizerSettings(workers_idle=1))
         await nursery.start(pool.run)
-        async with Listening(WHOLE, pool, limit_bytes=1_000_000, raw_rate_hz=16_000) as listening:
+        listening = Listening(WHOLE, pool, limit_bytes=1_000_000, raw_rate_hz=16_000)
+        async with AsyncExitStack() as processes:
             listening.push(audio[:5000], last=False, content_type="audio/flac")
             listening.push(audio[5000:], last=True, content_type="audio/flac")
             assert listening.step() == []
             assert listening.wants_decompression
             while listening.has_work:
                 if listening.wants_decompression:
-                    await listening.decompress()
+                    await listening.decompress(processes)
                 listening.step()
             assert listening.ended
             assert listening.position_s == pytest.approx(1.5)
