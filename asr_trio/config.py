@@ -62,6 +62,10 @@ class LimitSettings(Section):
 
     connections: PositiveInt = 4096
     connections_per_address: PositiveInt = 1024
+    http_connections: PositiveInt = 512
+    """At the HTTP port: a browser holds six, Prometheus and each health check one, REST one for each request."""
+    http_connections_per_address: PositiveInt = 128
+    """Of these, from one address. Where all come through one proxy, raise it to the former."""
     sessions: PositiveInt = 2048
     """Licences: CREATE_SESSION past it answers ERR_MAX_LICENSES."""
     sessions_per_user: PositiveInt = 1024

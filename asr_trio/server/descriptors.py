@@ -7,6 +7,7 @@ take all that from the others. So connections are refused before that.
 from __future__ import annotations
 
 import resource
+import sys
 from typing import Final
 
 import structlog
@@ -33,18 +34,24 @@ def raise_limit() -> None:
 
 
 def connections_possible(settings: Settings) -> int:
-    """Return how many connections to admit: what is configured, or less where descriptors would run out.
-
-    The HTTP port takes its own from the same number: a third is left for it.
-    """
+    """Return how many WebSocket connections to admit: what is configured, or less where descriptors would run out."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = settings.limits.connections
-    if soft == resource.RLIM_INFINITY:
-        return wanted
-    left = soft - _RESERVE - _PER_WORKER * settings.recognizer.workers
-    if settings.server.http_enabled:
-        left = left * 2 // 3
+    left = _left(settings) - (http_connections_possible(settings) if settings.server.http_enabled else 0)
     possible = left // (_PER_RECORDED_CONNECTION if settings.record.folder is not None else 1)
     if possible < wanted:
         log.warning("few file descriptors", allowed=soft, connections=max(1, possible), configured=wanted)
     return min(wanted, max(1, possible))
+
+
+def http_connections_possible(settings: Settings) -> int:
+    """Return how many connections to admit at the HTTP port; no more than a third of what there is for both."""
+    return min(settings.limits.http_connections, max(1, _left(settings) // 3))
+
+
+def _left(settings: Settings) -> int:
+    """Return the descriptors that are left for connections."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return soft - _RESERVE - _PER_WORKER * settings.recognizer.workers

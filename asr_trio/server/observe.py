@@ -28,8 +28,9 @@ class Metrics:
         registry = self.registry = CollectorRegistry()
         ProcessCollector(registry=registry)  # resident memory, descriptors, processor time
         self.connections = Gauge("asr_connections", "Open WebSocket connections", registry=registry)
+        self.http_connections = Gauge("asr_http_connections", "Open connections of the HTTP port", registry=registry)
         self.connections_refused = Counter(
-            "asr_connections_refused", "Connections refused before the upgrade", ["reason"], registry=registry
+            "asr_connections_refused", "Connections refused before any request", ["reason"], registry=registry
         )
         self.sessions_limit = Gauge("asr_sessions_limit", "Sessions that may be open at once", registry=registry)
         self.recognitions = Counter(

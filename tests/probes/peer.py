@@ -41,8 +41,9 @@ class RawPeer:
         self.received = bytearray()
 
     @classmethod
-    async def connect(cls, port: int) -> RawPeer:
-        return cls(await trio.open_tcp_stream("127.0.0.1", port))
+    async def connect(cls, port: int, source: str | None = None) -> RawPeer:
+        """Connect, from another address of this machine where one is given."""
+        return cls(await trio.open_tcp_stream("127.0.0.1", port, local_address=source))
 
     async def send(self, data: bytes) -> None:
         await self.stream.send_all(data)

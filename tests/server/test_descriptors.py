@@ -40,7 +40,7 @@ def test_the_limit_is_raised_as_far_as_the_system_lets(limits, monkeypatch):
         (20_000, False, None, 4096),
         (resource.RLIM_INFINITY, True, None, 4096),
         (1024, False, None, 1024 - 64 - 4),
-        (1024, True, None, (1024 - 64 - 4) * 2 // 3),
+        (1024, True, None, (1024 - 64 - 4) - (1024 - 64 - 4) // 3),
         (1024, False, "recordings", (1024 - 64 - 4) // 2),
         (64, True, None, 1),
     ],
@@ -50,3 +50,4 @@ def test_connections_leave_descriptors_for_everything_else(limits, tmp_path, all
     record = {"folder": str(tmp_path)} if folder else {}
     configured = settings(server={"http_enabled": http}, record=record)
     assert descriptors.connections_possible(configured) == possible
+    assert 1 <= descriptors.http_connections_possible(configured) <= 512
