@@ -15,11 +15,19 @@ from asr_trio.cli.recording import Recording, RecordingError, find
 from tests.live import LiveServer, serve
 
 TEST_DEADLINE_S = 120
+LONG_DEADLINE_S = 2 * 3600
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the flag of the long forms of fuzzing, soak and load tests."""
     parser.addoption("--long", action="store_true", help="run the long forms of slow tests")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give the long forms the time that they take."""
+    if config.getoption("--long"):
+        for item in items:
+            item.add_marker(pytest.mark.timeout(LONG_DEADLINE_S))
 
 
 @pytest.fixture
@@ -35,13 +43,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     names = pyfuncitem._fixtureinfo.argnames
     arguments = {name: pyfuncitem.funcargs[name] for name in names}
+    deadline_s = LONG_DEADLINE_S if pyfuncitem.config.getoption("--long") else TEST_DEADLINE_S
     clock = next((value for value in arguments.values() if isinstance(value, trio.abc.Clock)), None)
 
     async def bounded() -> None:
         if clock is not None:
             await pyfuncitem.obj(**arguments)
             return
-        with trio.fail_after(TEST_DEADLINE_S):
+        with trio.fail_after(deadline_s):
             await pyfuncitem.obj(**arguments)
 
     trio.run(functools.partial(bounded), clock=clock)

@@ -24,8 +24,8 @@ from .test_commands import DOCUMENTS, ROOT
 CI: Final = (ROOT / ".ci" / "run").read_text("utf-8")
 ELSEWHERE: Final = {
     ".venv/bin/pip install --quiet . && .venv/bin/asr-trio serve --open": "benchmarks/newcomer.py",
-    ".venv/bin/python -m pytest": ".ci/run",
-    "--editable '.[test,lint]'": ".ci/run",
+    "tests/run": ".ci/run",
+    "--editable '.[lint]'": ".ci/run",
     ".venv/bin/ruff format": ".ci/run",
     ".venv/bin/mkdocs": ".ci/run",
     "setup.py build_ext": ".ci/run, by its installation",

@@ -84,8 +84,8 @@ def results(events: list[RecognitionEvent]) -> list[Any]:
     return [event.result for event in events if isinstance(event, FinalResult)]
 
 
-async def settled(condition: Callable[[], object], within_s: float = 15) -> None:
-    """Wait until something that nobody announces has come about."""
+async def settled(condition: Callable[[], object], within_s: float = 60) -> None:
+    """Wait until something that nobody announces has come about. The bound is for faults, not for busy machines."""
     with trio.fail_after(within_s):
         while not condition():  # noqa: ASYNC110
             await trio.sleep(0.01)
