@@ -131,6 +131,9 @@ class RecognizerSettings(Section):
     """Processes in all: a bound on memory (about 20 MB each)."""
     cost_units: PositiveFloat = Field(default_factory=lambda: 80.0 * (os.cpu_count() or 2))
     """Admission: hundredths of a core that all running recognitions may need together."""
+    cost_units_per_party: PositiveFloat | None = None
+    """Of these, what one user may have, or one address where there are no users. All, where unset: the calls of a
+    telephone system all come from one address, or as one user."""
     recycle_recognitions: PositiveInt = 1000
     recycle_rss_bytes: PositiveInt = 256 * 1024 * 1024
     model_idle_s: PositiveFloat = 600.0
@@ -192,6 +195,8 @@ class RestSettings(Section):
     """Audio of one request. It is passed on as it comes and never held whole."""
     concurrency: PositiveInt = 64
     """Requests in work at once; past it the answer is 503."""
+    concurrency_per_party: PositiveInt | None = None
+    """Of these, what one user may have, or one address where there are no users. All, where unset."""
     timeout_s: PositiveFloat = 600.0
     """One request, from its head to its answer."""
 

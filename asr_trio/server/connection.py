@@ -29,7 +29,7 @@ from asr_trio.protocol.messages import (
 from asr_trio.protocol.parameters import RecognitionParameters
 from asr_trio.protocol.parser import parse_client_message
 from asr_trio.protocol.writer import serialize
-from asr_trio.server.gate import address_group
+from asr_trio.server.gate import party
 from asr_trio.server.peer import Peer
 from asr_trio.server.places import Place
 from asr_trio.server.recognition import Recognition
@@ -92,7 +92,7 @@ class Connection:
         self._pinging = False
         self._recognition: Recognition | None = None
         self._channel_state = b""
-        self._party = transport.user or address_group(transport.address)
+        self._party = party(transport.user, transport.address)
         self._log = log.bind(handle=self._session.handle_number, address=transport.address)
 
     @property
@@ -285,6 +285,7 @@ class Connection:
             resolved.models,
             request.parameters,
             services=self._services,
+            party=self._party,
             channel_state=self._channel_state,
             deliver=self._happened,
         )

@@ -27,6 +27,11 @@ def address_group(address: str) -> str:
     return str(parsed)
 
 
+def party(user: str | None, address: str) -> str:
+    """Return who shares what with whom: all of a user's connections, or all of an address where there are no users."""
+    return user or address_group(address)
+
+
 class ConnectionGate:
     """Counts open connections."""
 

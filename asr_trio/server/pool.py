@@ -28,6 +28,7 @@ from asr_trio.recognizer import base, forkserver, ipc
 from asr_trio.recognizer.models import ModelRegistry
 from asr_trio.server.fair import FairLimiter
 from asr_trio.server.kept import LOAD_TIMEOUT_S, KeptWorkers
+from asr_trio.server.shares import Shares
 from asr_trio.server.worker import RECEIVE_BYTES, Worker, as_error
 
 SPAWN_TIMEOUT_S: Final = 10.0
@@ -60,7 +61,7 @@ class WorkerPool:
         self.registry = ModelRegistry(settings)
         self.settings = settings
         self.ready = False
-        self.cost_units_used = 0.0
+        self._capacity = Shares(settings.cost_units, each=settings.cost_units_per_party, name="decoding capacity")
         self.workers_leased = 0
         self.restarts: Counter[str] = Counter()
         """Workers replaced, by reason: died, hung, recycled, cut (its lease was cancelled in the middle of a frame)."""
@@ -88,6 +89,11 @@ class WorkerPool:
         """Resident memory of the largest idle worker after its last recognition, pages shared with others included."""
         return max((worker.rss_bytes for worker in self._idle), default=0)
 
+    @property
+    def cost_units_used(self) -> float:
+        """What all leases need together, in hundredths of a core."""
+        return self._capacity.used
+
     def cost_units(self, models: tuple[base.LanguageModel, ...], settings: base.DecoderSettings) -> float:
         """Return what a live recognition with these models needs, in hundredths of a core."""
         return self.registry.cost_units(models, settings)
@@ -95,28 +101,24 @@ class WorkerPool:
     # --- leases --------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def lease(self, cost_units: float, models: tuple[base.LanguageModel, ...] = ()) -> AsyncIterator[Worker]:
+    async def lease(
+        self, cost_units: float, models: tuple[base.LanguageModel, ...] = (), *, party: str = ""
+    ) -> AsyncIterator[Worker]:
         """Lend a worker for one recognition; when the block ends, however it ends, the worker is reset or replaced.
 
         Args:
             cost_units: what the recognition needs, in hundredths of a core.
             models: what it will open; one that is not in every process gets a worker that is kept for it.
+            party: who asks; a party may have a share of the capacity.
 
         Raises:
             AsrError: a model cannot be loaded.
             BusyError: at once, when this would be more than the machine is allowed to do, or soon, when no process
                 came free.
         """
-        if self.cost_units_used and self.cost_units_used + cost_units > self.settings.cost_units:
-            raise errors.BusyError("all decoding capacity is taken")
-        self.cost_units_used += cost_units
-        try:
+        with self._capacity.hold(cost_units, party):
             async with self._worker(self.registry.kept(models)) as worker:
                 yield worker
-        finally:
-            self.cost_units_used -= cost_units
-            if not self.workers_leased:
-                self.cost_units_used = 0.0  # no drift by rounding
 
     @asynccontextmanager
     async def _worker(self, model: str = "") -> AsyncIterator[Worker]:

@@ -77,6 +77,7 @@ class Recognition:
         parameters: RecognitionParameters,
         *,
         services: Services,
+        party: str,
         channel_state: bytes,
         deliver: Callable[[RecognitionEvent], None],
     ) -> None:
@@ -88,6 +89,7 @@ class Recognition:
             limit_bytes=int(self._limits.audio_buffer_s * _BYTES_PER_S),
             raw_rate_hz=services.raw_rate_hz,
         )
+        self._party = party
         self.channel_state = channel_state
         self.finished = trio.Event()
         self.span = NO_SPAN
@@ -148,7 +150,8 @@ class Recognition:
         try:
             with self._scope:
                 settings = self._decoder_settings()
-                async with self._pool.lease(self._pool.cost_units(self._models, settings), self._models) as worker:
+                cost_units = self._pool.cost_units(self._models, settings)
+                async with self._pool.lease(cost_units, self._models, party=self._party) as worker:
                     await worker.open(self._models, settings, self.channel_state)
                     task_status.started()
                     started = True

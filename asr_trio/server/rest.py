@@ -20,14 +20,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from asr_trio.errors import BusyError
 from asr_trio.protocol.messages import ResultStatus
 from asr_trio.protocol.parameters import RecognitionParameters, update
 from asr_trio.protocol.registry import REGISTRY
 from asr_trio.protocol.results import JSON_TYPE, XML_TYPE, wants_xml
 from asr_trio.server.dialogue import ClientGoneError, Dialogue, Document, RefusedError
+from asr_trio.server.gate import party
 from asr_trio.server.handshake import HandshakeError
 from asr_trio.server.rest_schema import PREFIX, openapi
 from asr_trio.server.services import Services
+from asr_trio.server.shares import Shares
 
 TEXT_BYTES: Final = 16 * 1024
 """A sentence to interpret; the parser of messages takes no longer line either."""
@@ -103,7 +106,9 @@ class _Rest:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._settings = services.settings.rest
-        self._places = trio.CapacityLimiter(self._settings.concurrency)
+        self._places = Shares(
+            self._settings.concurrency, each=self._settings.concurrency_per_party, name="room for requests"
+        )
 
     def answer(
         self, method: Callable[[Request, Dialogue], Awaitable[Response]]
@@ -122,6 +127,8 @@ class _Rest:
             except RefusedError as error:
                 status = _STATUS_BY_CODE.get(error.error_code, 400 if error.word != "FAILURE" else 500)
                 return _Refusal(status, error.error_code or "ERR_GENERIC", str(error)).response()
+            except BusyError as error:
+                return _Refusal(503, "ERROR_BUSY", str(error)).response()
             except HandshakeError as error:
                 return _Refusal(error.status, "ERR_LIC_UNAUTHORIZED", str(error), dict(error.headers)).response()
             except trio.TooSlowError:
@@ -139,20 +146,15 @@ class _Rest:
         user = await self._services.doorkeeper.admit(request.headers, address)
         if self._services.attach is None or self._services.draining:
             raise _Refusal(503, "ERROR_BUSY", "The server is shutting down")
-        try:
-            self._places.acquire_on_behalf_of_nowait(request)
-        except trio.WouldBlock:
-            raise _Refusal(503, "ERROR_BUSY", "Too many requests are in work") from None
-        dialogue = Dialogue(address=address, user=user)
-        try:
-            self._services.attach(dialogue)
-            yield dialogue
-            await dialogue.release()
-        except BaseException:
-            dialogue.hang_up()
-            raise
-        finally:
-            self._places.release_on_behalf_of(request)
+        with self._places.hold(1, party(user, address)):
+            dialogue = Dialogue(address=address, user=user)
+            try:
+                self._services.attach(dialogue)
+                yield dialogue
+                await dialogue.release()
+            except BaseException:
+                dialogue.hang_up()
+                raise
 
     async def recognize(self, request: Request, dialogue: Dialogue) -> Response:
         """Recognise the body."""

@@ -10,7 +10,9 @@ import pytest
 import trio
 
 from asr_trio.client import RequestRefusedError, packets
-from asr_trio.protocol.messages import ResultStatus, SessionStatus
+from asr_trio.protocol.messages import CreateSession, ResultStatus, SessionStatus, StartRecognition
+from asr_trio.protocol.writer import serialize
+from tests.probes.peer import BINARY, RawPeer, frame
 from tests.processes import children, fork_server
 
 from .recordings import samples, table, wav
@@ -90,6 +92,28 @@ async def test_capacity_is_refused_at_once_and_comes_back(speech):
         with pytest.raises(RequestRefusedError) as refused:
             await second.recognize(b"", lm=SLM).final()
         assert refused.value.error_code == "ERROR_BUSY"
+        await first.cancel()
+        await settled(lambda: not server.pool.workers_leased)
+        assert (await second.recognize(wav(speech, 16_000), lm=SLM).final()).text
+
+
+async def test_one_party_has_its_share_of_the_capacity_and_others_have_the_rest(speech):
+    share = {"cost_units": 1000.0, "cost_units_per_party": 15.0}
+    async with (
+        running(recognizer=share) as server,
+        server.connect() as first,
+        server.connect() as second,
+    ):
+        running_one = first.recognize(held_open(speech.tobytes()), lm=SLM, content_type="audio/raw;rate=16000")
+        await anext(running_one)
+        with pytest.raises(RequestRefusedError, match="one user or address") as refused:
+            await second.recognize(b"", lm=SLM).final()
+        assert refused.value.error_code == "ERROR_BUSY"
+        async with await RawPeer.connect(server.addresses.ws_port, "127.0.0.2") as elsewhere:
+            await elsewhere.upgrade()
+            start = StartRecognition(content_type="text/uri-list", content_id=None, body=SLM.encode())
+            await elsewhere.send(frame(BINARY, serialize(CreateSession())) + frame(BINARY, serialize(start)))
+            await settled(lambda: server.pool.workers_leased == 2)
         await first.cancel()
         await settled(lambda: not server.pool.workers_leased)
         assert (await second.recognize(wav(speech, 16_000), lm=SLM).final()).text

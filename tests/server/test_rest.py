@@ -218,8 +218,9 @@ async def test_where_users_have_passwords_rest_asks_for_them(tmp_path: Path) -> 
     assert admitted.status_code == 504  # in, and nobody there to answer
 
 
-async def test_too_many_requests_at_once_are_refused_at_once() -> None:
-    async with inside(rest={"concurrency": 1, "timeout_s": 0.3}) as client, trio.open_nursery() as nursery:
+@pytest.mark.parametrize("bound", [{"concurrency": 1}, {"concurrency": 9, "concurrency_per_party": 1}])
+async def test_too_many_requests_at_once_are_refused_at_once(bound: dict[str, int]) -> None:
+    async with inside(rest={**bound, "timeout_s": 0.3}) as client, trio.open_nursery() as nursery:
         nursery.start_soon(lambda: client.post(RECOGNIZE, params=GENERAL, content=b"x"))
         await trio.testing.wait_all_tasks_blocked(0.05)
         answer = await client.post(RECOGNIZE, params=GENERAL, content=b"x")
