@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from asr_trio.protocol.results import SegmentResult
+if TYPE_CHECKING:
+    from asr_trio.protocol.results import SegmentResult
 
 Format: TypeAlias = Literal["txt", "json", "srt", "vtt", "textgrid"]
 

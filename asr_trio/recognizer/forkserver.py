@@ -5,13 +5,7 @@ them, reports how each ended, and kills one when told to (so that a process numb
 when its control socket closes, and its workers end with it: by the parent-death signal on Linux, by the signal that it
 sends on its way out, and at the latest when their own socket closes. The parent-death signal is also what ends it, and
 them, where it is stopped and so hears no socket close. It leads a process group, by which the server kills them all.
-
-Control protocol, one datagram-like msgpack frame each way (`asr_trio.recognizer.ipc` framing):
-
-    server: Configure(settings)       fork server: Ready | Unusable(error, message)
-    server: Spawn(+ a socket)         fork server: Spawned(pid) | NotSpawned(reason), in order of the requests
-    server: Kill(pid)                 fork server: -
-                                      fork server: Exited(pid, status), at any time
+`control` has what the two say.
 """
 
 from __future__ import annotations
@@ -26,13 +20,23 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any, Final, NoReturn, TypeAlias
-
-import msgspec
+from typing import Final, NoReturn
 
 from asr_trio.config import RecognizerSettings
 from asr_trio.errors import AsrError
 from asr_trio.recognizer import ipc, sandbox
+from asr_trio.recognizer.control import (
+    Configure,
+    Exited,
+    FromForkServer,
+    Kill,
+    NotSpawned,
+    Ready,
+    Spawn,
+    Spawned,
+    ToForkServer,
+    Unusable,
+)
 from asr_trio.recognizer.engines import Engines
 from asr_trio.recognizer.models import ModelRegistry
 from asr_trio.recognizer.worker import Worker
@@ -41,60 +45,6 @@ PR_SET_PDEATHSIG: Final = 1
 
 WORKER_ADDRESS_SPACE_BYTES: Final = 4 * 1024 * 1024 * 1024
 """Beyond what it has at birth. Far above any honest use; a runaway allocation ends the worker, not the machine."""
-
-
-class _Control(msgspec.Struct, frozen=True, tag=True):
-    pass
-
-
-class Configure(_Control, frozen=True):
-    """The first frame: RecognizerSettings as JSON."""
-
-    settings: bytes
-
-
-class Spawn(_Control, frozen=True):
-    """Fork a worker; its end of a stream socket pair comes with this frame."""
-
-
-class Kill(_Control, frozen=True):
-    """Kill a worker."""
-
-    pid: int
-
-
-class Ready(_Control, frozen=True):
-    """The models are loaded."""
-
-
-class Unusable(_Control, frozen=True):
-    """The models cannot be loaded; the fork server ends."""
-
-    error: str
-    message: str
-
-
-class Spawned(_Control, frozen=True):
-    """A worker runs."""
-
-    pid: int
-
-
-class NotSpawned(_Control, frozen=True):
-    """The system has no room for another process now."""
-
-    reason: str
-
-
-class Exited(_Control, frozen=True):
-    """A worker ended; `status` is negative for the signal that killed it."""
-
-    pid: int
-    status: int
-
-
-ToForkServer: TypeAlias = Configure | Spawn | Kill
-FromForkServer: TypeAlias = Ready | Unusable | Spawned | NotSpawned | Exited
 
 
 class ForkServer:
@@ -275,21 +225,6 @@ def main(arguments: list[str] | None = None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     ForkServer(socket.socket(fileno=descriptor)).run()
-
-
-def command(descriptor: int) -> tuple[list[str], dict[str, Any]]:
-    """Return the command that starts this process's fork server on an inherited socket, and its environment.
-
-    The package is found where this process found it, and nothing is imported from the current folder.
-    """
-    import asr_trio
-
-    root = os.path.dirname(os.path.dirname(os.path.abspath(asr_trio.__file__)))  # noqa: PTH120, PTH100
-    # One thread for each library: a worker is one core's worth of work, and threads do not survive a fork.
-    environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    environment["HF_HUB_OFFLINE"] = "1"  # models are files of this machine; nothing may be fetched
-    arguments = ["-P", "-m", "asr_trio.recognizer.forkserver", str(descriptor), str(os.getpid())]
-    return [sys.executable, *arguments], environment
 
 
 if __name__ == "__main__":

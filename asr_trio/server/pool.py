@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
-import subprocess
 import sys
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator
@@ -24,7 +22,7 @@ import trio
 from asr_trio import errors
 from asr_trio.config import RecognizerSettings
 from asr_trio.protocol.results import Alternative
-from asr_trio.recognizer import base, forkserver, ipc
+from asr_trio.recognizer import base, control, ipc, launch
 from asr_trio.recognizer.models import ModelRegistry
 from asr_trio.server.fair import FairLimiter
 from asr_trio.server.kept import LOAD_TIMEOUT_S, KeptWorkers
@@ -187,7 +185,7 @@ class WorkerPool:
 
     async def _discard(self, worker: Worker) -> None:
         worker.kill_channel()
-        await self._tell_fork_server(forkserver.Kill(worker.pid))
+        await self._tell_fork_server(control.Kill(worker.pid))
 
     @asynccontextmanager
     async def decompressor(self) -> AsyncIterator[Worker]:
@@ -258,11 +256,11 @@ class WorkerPool:
         started = False
         while True:
             try:
-                async with self._fork_server() as control, trio.open_nursery() as nursery:
+                async with self._fork_server() as line, trio.open_nursery() as nursery:
                     self._patience = nursery.cancel_scope
                     self._patience.deadline = trio.current_time() + LOAD_TIMEOUT_S
                     nursery.start_soon(self._keep_idle_workers)
-                    nursery.start_soon(self._listen, control)
+                    nursery.start_soon(self._listen, line)
                     nursery.start_soon(self._kept.run)
                     while len(self._idle) < self.settings.workers_idle:
                         await self._idle_came.wait()
@@ -283,56 +281,43 @@ class WorkerPool:
 
     @asynccontextmanager
     async def _fork_server(self) -> AsyncIterator[trio.socket.SocketType]:
-        ours, theirs = socket.socketpair()
-        with trio.socket.from_stdlib_socket(ours) as control:
-            with theirs:
-                arguments, environment = forkserver.command(theirs.fileno())
-                # It ends with the thread that starts it, and Trio's own `open_process` takes one that soon ends.
-                process = subprocess.Popen(  # noqa: ASYNC220, S603 - 2 ms, before there is anybody to serve
-                    arguments,
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
-                    start_new_session=True,
-                )
-            try:
-                self._control = control
-                await self._tell_fork_server(forkserver.Configure(self.settings.model_dump_json().encode()))
-                yield control
-            finally:
-                self.ready = False
-                self._control = None
-                for channel in self._spawning:
-                    channel.close()
-                self._spawning.clear()
-                for worker in self._idle:
-                    worker.kill_channel()
-                self._idle.clear()
-                self._kept.clear()
-                os.killpg(process.pid, signal.SIGKILL)  # the workers too, stopped ones and those just born
-                with trio.CancelScope(shield=True):
-                    await trio.to_thread.run_sync(process.wait)
+        process = launch.start(self.settings)  # 2 ms, before there is anybody to serve
+        try:
+            self._control = trio.socket.from_stdlib_socket(process.control)
+            yield self._control
+        finally:
+            self.ready = False
+            self._control = None
+            for channel in self._spawning:
+                channel.close()
+            self._spawning.clear()
+            for worker in self._idle:
+                worker.kill_channel()
+            self._idle.clear()
+            self._kept.clear()
+            with trio.CancelScope(shield=True):
+                await trio.to_thread.run_sync(process.end)
 
-    async def _listen(self, control: trio.socket.SocketType) -> None:
+    async def _listen(self, line: trio.socket.SocketType) -> None:
         """Take what the fork server says; when it says no more, end the nursery that it serves."""
-        reader: ipc.FrameReader[forkserver.FromForkServer] = ipc.FrameReader(forkserver.FromForkServer)
+        reader: ipc.FrameReader[control.FromForkServer] = ipc.FrameReader(control.FromForkServer)
         with contextlib.suppress(OSError):
-            while data := await control.recv(RECEIVE_BYTES):
+            while data := await line.recv(RECEIVE_BYTES):
                 for frame in reader.feed(data):
                     match frame:
-                        case forkserver.Unusable():
+                        case control.Unusable():
                             raise as_error(base.Failed(error=frame.error, message=frame.message))
-                        case forkserver.Ready():
+                        case control.Ready():
                             self._set_patience()
-                        case forkserver.Spawned():
+                        case control.Spawned():
                             stream = trio.SocketStream(trio.socket.from_stdlib_socket(self._spawning.popleft()))
                             self._add_idle(Worker(frame.pid, stream, self.settings.hang_timeout_s))
                             self._set_patience()
-                        case forkserver.NotSpawned():
+                        case control.NotSpawned():
                             self._spawning.popleft().close()
                             self._set_patience()
                             self._could_not_spawn(frame.reason)
-                        case forkserver.Exited():
+                        case control.Exited():
                             self._forget(frame.pid)
         self._patience.cancel()
 
@@ -377,9 +362,9 @@ class WorkerPool:
             self._spawning.append(ours)
             if self._patience.deadline == float("inf"):
                 self._set_patience()
-            await self._tell_fork_server(forkserver.Spawn(), theirs)
+            await self._tell_fork_server(control.Spawn(), theirs)
 
-    async def _tell_fork_server(self, frame: forkserver.ToForkServer, *channels: socket.socket) -> None:
+    async def _tell_fork_server(self, frame: control.ToForkServer, *channels: socket.socket) -> None:
         """Send one small frame, with sockets; where the fork server is gone its replacement needs none of it."""
         if self._control is None:
             return

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from asr_trio.cli.recording import Recording
-from asr_trio.cli.transcribe import _duration_s
+from asr_trio.cli.transcription import _duration_s
 from tests.live import LiveServer
 
 ROOT = Path(__file__).parents[2]
