@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from tests.fuzz_bytes import TARGETS, run
+
+# Refused as Windows Media, or decoded as GSM, by the length of the first packet.
+FOUND = ["/wAwJrJ1jmbPEVL//////////v//AAAAAAAAWFv///////////8AAP///////////wAAAC//////////////////1QE="]
+
+
+@pytest.mark.parametrize("data", FOUND)
+def test_what_was_found_once_stays_mended(data):
+    TARGETS["audio"][0](base64.b64decode(data))
 
 
 @pytest.mark.parametrize(("target", "rounds"), [("audio", 150), ("ipc", 400)])

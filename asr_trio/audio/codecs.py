@@ -65,6 +65,8 @@ def recognise(head: bytes, media_type: str, *, last: bool) -> Codec | Literal["u
     Raises:
         AudioFormatError: it is audio that cannot be decoded here.
     """
+    if len(head) < _FOREIGN_BYTES and not last:  # what it is must not hang on how it was cut into packets
+        return "undecided"
     foreign = _FOREIGN_TYPES.get(media_type)
     for place, signature, name in _FOREIGN:
         if head[place : place + len(signature)] == signature:
@@ -76,10 +78,6 @@ def recognise(head: bytes, media_type: str, *, last: bool) -> Codec | Literal["u
     for signature, codec in _SIGNATURES:
         if head.startswith(signature):
             return codec
-        if signature.startswith(head) and not last:
-            return "undecided"
-    if len(head) < _FOREIGN_BYTES and not last:
-        return "undecided"
     for codec, frame_bytes in _FRAMED.items():
         found = _count_frames(head, frame_bytes)
         if found == _SURE_FRAMES:

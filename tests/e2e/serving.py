@@ -34,13 +34,17 @@ class Running:
 
 
 SMALL = {"workers_idle": 1, "workers": 4}
+# A machine that runs tests may be busy; these tests ask what the server does, not how soon.
+_PATIENT_RECOGNIZER = {"hang_timeout_s": 60.0}
+_PATIENT_LIMITS = {"command_timeout_s": 60.0, "result_timeout_s": 100.0}
 
 
 def settings(**sections: dict[str, Any]) -> config.Settings:
     """Return settings of a small server on free ports."""
     merged: dict[str, dict[str, Any]] = {
         "server": {"host": "127.0.0.1", "port": 0, "http_port": 0, "http_enabled": False},
-        "recognizer": dict(SMALL),
+        "recognizer": {**SMALL, **_PATIENT_RECOGNIZER},
+        "limits": dict(_PATIENT_LIMITS),
         "log": {"level": "error"},
     }
     for name, values in sections.items():

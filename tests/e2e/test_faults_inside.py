@@ -50,7 +50,7 @@ async def held_open(audio):
 @pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP, signal.SIGSEGV])
 async def test_a_worker_lost_in_the_middle_of_speech_fails_its_recognition_and_nothing_else(speech, fault):
     async with (
-        running(recognizer={"hang_timeout_s": 4.0}) as server,
+        running(recognizer={"hang_timeout_s": 6.0 if fault == signal.SIGSTOP else 60.0}) as server,
         server.connect() as session,
         server.connect() as other,
         trio.open_nursery() as nursery,
