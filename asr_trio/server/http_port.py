@@ -15,7 +15,7 @@ import logging
 import math
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final, NoReturn
 
 import anycorn
@@ -24,9 +24,9 @@ import anyio.abc
 import structlog
 import trio
 from anycorn.tcp_server import TCPServer
-from anycorn.typing import ConnectionState
+from anycorn.typing import ConnectionState, TaskGroup
 from anycorn.utils import wrap_app
-from anycorn.worker_context import WorkerContext
+from anycorn.worker_context import AnyioSingleTask, WorkerContext
 from anyio.streams.tls import TLSStream
 from starlette.applications import Starlette
 
@@ -105,8 +105,11 @@ class HttpPort:
                     )
             except (TimeoutError, OSError, anyio.BrokenResourceError, anyio.EndOfStream):  # ssl.SSLError is an OSError
                 return
-        bounded: Any = _BoundedStream(stream, self._patience)
-        await TCPServer(self._application, self._config, self._context, ConnectionState({}), bounded).run()
+        timer = _IdleTimer()
+        bounded: Any = _BoundedStream(stream, self._patience, at_end=timer.end)
+        server = TCPServer(self._application, self._config, self._context, ConnectionState({}), bounded)
+        server.idle_task = timer
+        await server.run()
 
 
 class _Patience:
@@ -135,11 +138,26 @@ class _Patience:
 
 
 class _BoundedStream:
-    """A stream to a peer that must take what it is sent in time."""
+    """A stream to a peer that must take what it is sent in time; `at_end` is called when nothing more comes from it."""
 
-    def __init__(self, stream: anyio.abc.ByteStream, patience: _Patience) -> None:
+    def __init__(
+        self, stream: anyio.abc.ByteStream, patience: _Patience, *, at_end: Callable[[], Awaitable[None]]
+    ) -> None:
         self._stream = stream
         self._patience = patience
+        self._at_end = at_end
+
+    async def receive(self, max_bytes: int) -> bytes:
+        """Receive what has come.
+
+        Raises:
+            EndOfStream: no more will come; and what else a stream raises.
+        """
+        try:
+            return await self._stream.receive(max_bytes)
+        except Exception:
+            await self._at_end()
+            raise
 
     async def send(self, data: bytes) -> None:
         """Send, or cut the connection when it takes too long.
@@ -156,6 +174,24 @@ class _BoundedStream:
     def __getattr__(self, name: str) -> Any:
         """Leave the rest to the stream."""
         return getattr(self._stream, name)
+
+
+class _IdleTimer(AnyioSingleTask):
+    """anycorn's wait for the next request, which would go on when the peer has gone, and hold its place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ended = False
+
+    async def restart(self, task_group: TaskGroup, action: Callable[[], Awaitable[None]]) -> None:
+        """Begin to wait, unless there is nobody any more."""
+        if not self._ended:
+            await super().restart(task_group, action)
+
+    async def end(self) -> None:
+        """Wait no longer."""
+        self._ended = True
+        await self.stop()
 
 
 def _peer_address(stream: anyio.abc.SocketStream) -> str:

@@ -27,7 +27,11 @@ GET_LARGE = b"GET /asr-server/rest/openapi.json HTTP/1.1\r\nHost: localhost\r\n\
 
 async def healthy(server: Running) -> bool:
     async with httpx.AsyncClient() as client:
-        return (await client.get(f"http://127.0.0.1:{server.addresses.http_port}/healthz")).status_code == 200
+        try:
+            answer = await client.get(f"http://127.0.0.1:{server.addresses.http_port}/healthz")
+        except httpx.HTTPError:  # one that is refused may be cut before it has read the answer
+            return False
+        return answer.status_code == 200
 
 
 async def is_cut(peer: RawPeer) -> bool:
@@ -52,7 +56,7 @@ async def deaf(port: int) -> RawPeer:
 async def test_connections_are_bounded_by_address_and_in_all_and_come_back():
     limits = {"http_connections": 12, "http_connections_per_address": 10}
     async with (
-        running(server={**HTTP, "handshake_timeout_s": 60.0}, limits=limits) as server,
+        running(server={**HTTP, "handshake_timeout_s": 3600.0}, limits=limits) as server,
         AsyncExitStack() as stack,
     ):
         port = server.addresses.http_port
@@ -73,8 +77,7 @@ async def test_connections_are_bounded_by_address_and_in_all_and_come_back():
         for one in others:
             await one.send(GET)
             assert b" 200 " in await one.head()
-        with pytest.raises(httpx.HTTPError):  # all are taken: refused, or cut before the answer can be read
-            (await healthy(server)) or pytest.fail("let in")
+        assert not await healthy(server)
         for one in (*held, *others):
             await one.aclose()
         await settled(lambda: refusals(server) >= 2)
