@@ -142,7 +142,7 @@ class Lexicon:
     @functools.cached_property
     def phones(self) -> frozenset[str]:
         """The phones that the dictionary is written in."""
-        return frozenset(phone for spoken in set(self._entries.values()) for phone in spoken.split())
+        return frozenset(" ".join(self._entries.values()).split())
 
     def has_phones(self, pronunciation: str) -> bool:
         """Tell whether a pronunciation is written in them; a lexicon without a dictionary takes any."""

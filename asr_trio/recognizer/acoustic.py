@@ -92,7 +92,8 @@ class AcousticModel:
             phones.append(data[at:end].decode("ascii"))
             at = end + 1
         at = names_at + (at - names_at + 3) // 4 * 4
-        self._tree = np.frombuffer(data, [("context", "<i2"), ("n", "<i2"), ("down", "<i4")], n_nodes, at).tolist()
+        tree = np.frombuffer(data, [("context", "<i2"), ("n", "<i2"), ("down", "<i4")], n_nodes, at)
+        self._tree = (tree["context"].tolist(), tree["n"].tolist(), tree["down"].tolist())
         at += 8 * n_nodes
         entries = np.frombuffer(data, [("sequence", "<i4"), ("tmat", "<i4"), ("attributes", "u1", 4)], n_triphones, at)
         at += 12 * n_triphones + 4
@@ -121,8 +122,9 @@ class AcousticModel:
                 raise ValueError("clustered mixture weights are not read")
         n_rows, n_columns = struct.unpack_from("<2i", data, at)
         raw = np.frombuffer(data, np.uint8, n_streams * n_rows * n_columns, at + 8)
-        shifted = raw.reshape(n_streams, n_rows, n_columns)[:, :, : self.n_senones].astype(np.float32)
-        return list(np.exp(-shifted * np.float32((1 << SENONE_SHIFT) * np.log(LOG_BASE))))
+        shifted = raw.reshape(n_streams, n_rows, n_columns)[:, :, : self.n_senones]
+        values = np.arange(256, dtype=np.float32)  # of a byte
+        return list(np.exp(-values * np.float32((1 << SENONE_SHIFT) * np.log(LOG_BASE)))[shifted])
 
     @functools.lru_cache(maxsize=65_536)  # noqa: B019 - one model lives as long as its process
     def senones(self, phone: str, left: str, right: str, position: int) -> tuple[int, ...]:
@@ -146,15 +148,15 @@ class AcousticModel:
 
     def _descend(self, *contexts: int) -> int | None:
         start, count = 0, 4
+        found, counts, down = self._tree
         for context in contexts:
-            for node in range(start, start + count):
-                if self._tree[node][0] == context:
-                    break
-            else:
+            try:
+                node = found.index(context, start, start + count)
+            except ValueError:
                 return None
-            _, count, start = self._tree[node]
+            count, start = counts[node], down[node]
             if not count:
-                return int(start)
+                return start
         return None
 
     def score(self, features: Frames) -> tuple[Scores, Scores]:
