@@ -12,10 +12,11 @@ PACKAGE: Final = Path(__file__).parents[1] / "asr_trio"
 
 LEVELS: Final = {
     "errors": 0,
-    "config": 1,
+    "settings": 1,
     "protocol": 1,
     "grammar": 1,
     "audio": 1,
+    "config": 2,
     "session": 2,
     "recognizer": 2,
     "server": 3,

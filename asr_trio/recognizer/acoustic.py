@@ -93,7 +93,7 @@ class AcousticModel:
             at = end + 1
         at = names_at + (at - names_at + 3) // 4 * 4
         tree = np.frombuffer(data, [("context", "<i2"), ("n", "<i2"), ("down", "<i4")], n_nodes, at)
-        self._tree = (tree["context"].tolist(), tree["n"].tolist(), tree["down"].tolist())
+        self._tree: list[list[int]] = [tree[field].tolist() for field in ("context", "n", "down")]
         at += 8 * n_nodes
         entries = np.frombuffer(data, [("sequence", "<i4"), ("tmat", "<i4"), ("attributes", "u1", 4)], n_triphones, at)
         at += 12 * n_triphones + 4

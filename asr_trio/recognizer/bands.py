@@ -10,9 +10,9 @@ from importlib import resources
 
 import msgspec
 
-from asr_trio.config import ModelSettings
 from asr_trio.errors import AcousticModelError
 from asr_trio.recognizer.features import Band, Bands
+from asr_trio.settings import ModelSettings
 
 UNKNOWN_MEAN = (40.0, 3.0, -1.0)
 

@@ -14,9 +14,9 @@ from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 import msgspec
 
 from asr_trio.audio.codecs import Codec
-from asr_trio.config import ModelSettings
 from asr_trio.grammar.lexicon import UnknownWords
 from asr_trio.protocol.results import Alternative
+from asr_trio.settings import ModelSettings
 
 SAMPLE_RATE_HZ = 16_000
 

@@ -15,10 +15,10 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from asr_trio.config import ModelSettings
 from asr_trio.errors import AcousticModelError
 from asr_trio.protocol.results import Alternative, Word
 from asr_trio.recognizer.base import SAMPLE_RATE_HZ, DecoderSettings, LanguageModel, Pulse, Recognition, no_pulse
+from asr_trio.settings import ModelSettings
 
 BYTES_PER_S: Final = 2 * SAMPLE_RATE_HZ
 CRASH_STATUS: Final = 86

@@ -22,7 +22,6 @@ import sys
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from asr_trio.config import RecognizerSettings
 from asr_trio.errors import AsrError
 from asr_trio.recognizer import ipc, sandbox
 from asr_trio.recognizer.control import (
@@ -40,6 +39,7 @@ from asr_trio.recognizer.control import (
 from asr_trio.recognizer.engines import Engines
 from asr_trio.recognizer.models import ModelRegistry
 from asr_trio.recognizer.worker import Worker
+from asr_trio.settings import RecognizerSettings
 
 PR_SET_PDEATHSIG: Final = 1
 

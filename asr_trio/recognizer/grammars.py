@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from asr_trio.config import ModelSettings
 from asr_trio.errors import AcousticModelError, GrammarError, LanguageModelNotFoundError
 from asr_trio.grammar.compile import CompiledGrammar, compile_model
 from asr_trio.grammar.graph import Graph
@@ -20,6 +19,7 @@ from asr_trio.protocol.results import Alternative, Interpretation
 from asr_trio.recognizer.base import Compile, Compiled, GrammarModel, Interpret
 from asr_trio.recognizer.hints import hinted_pronunciations
 from asr_trio.recognizer.models import ModelRegistry, model_files
+from asr_trio.settings import ModelSettings
 
 
 class _Package(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from asr_trio.config import RecognizerSettings
+    from asr_trio.settings import RecognizerSettings
 
 
 class ForkServerProcess:

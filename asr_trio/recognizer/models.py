@@ -10,9 +10,9 @@ from typing import Final
 
 import msgspec
 
-from asr_trio.config import ModelSettings, RecognizerSettings
 from asr_trio.errors import AcousticModelError, GrammarError, LanguageModelNotFoundError
 from asr_trio.recognizer.base import DecoderSettings, GrammarModel, LanguageModel, StatisticalModel
+from asr_trio.settings import ModelSettings, RecognizerSettings
 
 SLM_PREFIX: Final = "builtin:slm/"
 

@@ -13,7 +13,6 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
-from asr_trio.config import ModelSettings
 from asr_trio.errors import AcousticModelError
 from asr_trio.protocol.hints import parse_hints
 from asr_trio.protocol.results import Alternative, Word
@@ -29,6 +28,7 @@ from asr_trio.recognizer.guarded import FRAMES_PER_SECOND, GuardedDecoder, Segme
 from asr_trio.recognizer.hints import hint_words, hinted_pronunciations
 from asr_trio.recognizer.listening import Listener
 from asr_trio.recognizer.models import ModelFiles, model_files
+from asr_trio.settings import ModelSettings
 
 NBEST_DEPTH: Final = 200
 """Entries of the lattice looked through for distinct sentences; 100 cost 0.7 ms."""

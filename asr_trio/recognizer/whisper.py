@@ -20,7 +20,6 @@ import msgspec
 import numpy as np
 from faster_whisper.tokenizer import Tokenizer
 
-from asr_trio.config import ModelSettings
 from asr_trio.errors import AcousticModelError
 from asr_trio.protocol.hints import Hint, parse_hints
 from asr_trio.protocol.results import Alternative, Word
@@ -39,6 +38,7 @@ from asr_trio.recognizer.transcript import (
     within_speech,
     word_score,
 )
+from asr_trio.settings import ModelSettings
 
 BYTES_PER_S: Final = 2 * SAMPLE_RATE_HZ
 FEATURE_FRAMES_PER_S: Final = 100

@@ -12,7 +12,6 @@ from typing import Final, NoReturn, assert_never
 
 import msgspec
 
-from asr_trio.config import LimitSettings
 from asr_trio.errors import (
     AsrError,
     BusyError,
@@ -61,6 +60,7 @@ from asr_trio.session.sources import SessionGrammars
 from asr_trio.session.states import ANSWERS, WIRE_STATUS, Answer, State, Trigger
 from asr_trio.session.textify import is_available
 from asr_trio.session.timers import Timer, Timers
+from asr_trio.settings import LimitSettings
 
 CLOSE_NORMAL: Final = 1000
 CLOSE_GOING_AWAY: Final = 1001

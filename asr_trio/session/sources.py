@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from asr_trio.config import LimitSettings
 from asr_trio.errors import (
     GrammarError,
     LanguageModelError,
@@ -16,6 +15,7 @@ from asr_trio.errors import (
 )
 from asr_trio.protocol.messages import DefineGrammar, InterpretText, StartRecognition
 from asr_trio.session.events import GrammarSource, LanguageModelSource, PreparedSource, UriSource
+from asr_trio.settings import LimitSettings
 
 URI_LIST: Final = "text/uri-list"
 PLAIN: Final = "text/plain"
