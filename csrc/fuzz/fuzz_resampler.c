@@ -7,6 +7,7 @@
 #include "fuzz.h"
 
 #define CHOICES 10
+#define SAMPLES_MAX 65536 /* millions of samples from one take seconds, and tell nothing more */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < CHOICES) {
@@ -20,6 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     config.simd = (asr_simd)(data[7] % 7);
     const size_t packet = data[8] + 1u;
     const size_t room = data[9] + 1u;
+    if (config.in_rate_hz > 0 && (uint64_t)size * config.out_rate_hz > (uint64_t)SAMPLES_MAX * config.in_rate_hz) {
+        return 0;
+    }
     asr_resampler *resampler = asr_resampler_create(&config);
     if (resampler == NULL) {
         return 0;
