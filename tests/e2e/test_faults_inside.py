@@ -32,7 +32,7 @@ def speech(shared):
 
 async def leased_worker(server):
     """Return the process that serves the only running recognition."""
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         while True:
             idle = {worker.pid for worker in server.pool._idle}
             busy = set(children(fork_server())) - idle

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 import trio
 
@@ -28,7 +29,7 @@ class Echo:
 
     async def settle(self) -> None:
         """Wait until no connection is left: nothing may hold one for ever."""
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             while self.open:  # noqa: ASYNC110 - polled because it may rise again
                 await trio.sleep(0.01)
 
@@ -73,7 +74,7 @@ async def _echo_in(nursery: trio.Nursery, transport: Transport) -> None:
 
 
 @asynccontextmanager
-async def echo_server() -> AsyncIterator[Echo]:
+async def echo_server(limits: TransportLimits = LIMITS) -> AsyncIterator[Echo]:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     server = Echo(listeners[0].socket.getsockname()[1])
 
@@ -81,7 +82,7 @@ async def echo_server() -> AsyncIterator[Echo]:
         server.open += 1
         try:
             await serve_stream(
-                stream, address="127.0.0.1", tls=None, limits=LIMITS, authorize=_authorize, handler=_echo
+                stream, address="127.0.0.1", tls=None, limits=limits, authorize=_authorize, handler=_echo
             )
         finally:
             server.open -= 1
@@ -121,13 +122,14 @@ async def test_a_ping_while_the_server_is_closing_ends_only_that_connection():
 
 
 async def test_a_close_beside_the_reader_is_answered_by_the_peer_and_not_waited_for():
-    async with echo_server() as server, await RawPeer.connect(server.port) as peer:
+    patient = msgspec.structs.replace(LIMITS, close_timeout_s=3600.0)
+    async with echo_server(patient) as server, await RawPeer.connect(server.port) as peer:
         await peer.upgrade()
         await peer.send(frame(PING, b"?") + frame(BINARY, b"close meanwhile"))
         assert await peer.message() == (PONG, b"?")
         assert (await peer.message() or (0, b""))[0] == CLOSE
         await peer.send(frame(BINARY, b"on its way") + frame(CLOSE, b"\x03\xe9"))
-        with trio.fail_after(LIMITS.close_timeout_s / 2):
+        with trio.fail_after(30):
             await peer.end()
 
 
@@ -168,13 +170,13 @@ async def test_a_reset_at_any_moment_ends_only_that_connection(when):
 async def test_a_peer_that_never_finishes_its_request_is_dropped(sent):
     async with echo_server() as server, await RawPeer.connect(server.port) as peer:
         await peer.send(sent)
-        with trio.fail_after(3):
+        with trio.fail_after(30):
             await peer.end()
 
 
 async def test_slow_loris_gets_no_more_than_the_handshake_deadline():
     async with echo_server() as server, await RawPeer.connect(server.port) as peer:
-        with trio.fail_after(3):
+        with trio.fail_after(8):
             for byte in upgrade_request(extra=b"X: " + b"a" * 1000 + b"\r\n"):
                 try:
                     await peer.send(bytes([byte]))
@@ -208,7 +210,7 @@ async def test_endless_empty_fragments_are_cut():
         await peer.upgrade()
         await peer.send(frame(BINARY, b"", fin=False))
         await peer.send_until_refused(frame(CONTINUATION, b"", fin=False) * 1000, times=1000)
-        with trio.fail_after(3):
+        with trio.fail_after(30):
             await peer.end()
 
 
@@ -216,7 +218,7 @@ async def test_endless_pings_are_cut():
     async with echo_server() as server, await RawPeer.connect(server.port) as peer:
         await peer.upgrade()
         await peer.send_until_refused(frame(PING, b"x" * 125) * 100, times=1000)
-        with trio.fail_after(3):
+        with trio.fail_after(30):
             await peer.end()
 
 
@@ -232,7 +234,7 @@ async def test_connect_and_close_is_not_held():
         for _ in range(20):
             peer = await RawPeer.connect(server.port)
             await peer.aclose()
-        with trio.fail_after(3):
+        with trio.fail_after(30):
             await server.settle()
 
 
@@ -256,7 +258,7 @@ async def test_frames_against_the_rules_end_only_that_connection(rubbish):
     async with echo_server() as server, await RawPeer.connect(server.port) as peer:
         await peer.upgrade()
         await peer.send(rubbish)
-        with trio.fail_after(3):
+        with trio.fail_after(30):
             await peer.end()
 
 
