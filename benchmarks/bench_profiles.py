@@ -25,7 +25,8 @@ import numpy as np
 
 from asr_trio.config import ModelSettings
 from asr_trio.recognizer.bands import model_bands
-from asr_trio.recognizer.features import Channel, Frames, FrontEnd, SegmentFeatures, read_parameters
+from asr_trio.recognizer.channel import Channel
+from asr_trio.recognizer.features import Frames, FrontEnd, SegmentFeatures, read_parameters
 from asr_trio.recognizer.guarded import GuardedDecoder, is_filler, plain_word
 from asr_trio.recognizer.models import ModelFiles, model_files
 from asr_trio.recognizer.pocketsphinx import PROFILES
@@ -72,7 +73,7 @@ def sentences(every: int) -> Iterator[tuple[str, Frames, Frames]]:
         features = SegmentFeatures(front_end, channel)
         cepstra = np.concatenate([features.feed(pcm), features.finish()])
         running, own = channel.subtract_mean(cepstra), cepstra - cepstra.mean(axis=0)
-        yield pair.transcript, running.astype(np.float32), own.astype(np.float32)
+        yield pair.transcript, running[:, 0].astype(np.float32), own[:, 0].astype(np.float32)
 
 
 def files() -> ModelFiles:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import itertools
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -159,6 +160,30 @@ class AcousticModel:
                 return start
         return None
 
+    def _densities(self, features: Frames) -> Iterator[NDArray[np.float32]]:
+        """Yield the log densities of each stream, shape (frames, codebooks, Gaussians)."""
+        at = 0
+        for lines in self._gaussians:
+            width = len(lines) // 2
+            part = features[:, at : at + width]
+            at += width
+            inputs = np.concatenate([part, part * part, np.ones((len(features), 1), np.float32)], axis=1)
+            yield (inputs @ lines).reshape(len(features), self._n_codebooks, -1)
+
+    def fit(self, features: Frames) -> NDArray[np.float64]:
+        """Tell roughly, for a fraction of what `score` costs, how likely frames are by the best of all phones.
+
+        Args:
+            features: shape (frames, 39).
+
+        Returns:
+            Log likelihoods, shape (frames,).
+        """
+        peaks = np.zeros((len(features), self._n_codebooks))
+        for logs in self._densities(features):
+            peaks += logs.max(axis=2)
+        return np.asarray(peaks.max(axis=1))
+
     def score(self, features: Frames) -> tuple[Scores, Scores]:
         """Score every senone on every frame.
 
@@ -172,16 +197,9 @@ class AcousticModel:
         n_frames = len(features)
         densities = []
         peaks = np.zeros((n_frames, self._n_codebooks), np.float32)
-        at = 0
-        for lines in self._gaussians:
-            width = len(lines) // 2
-            part = features[:, at : at + width]
-            at += width
-            inputs = np.concatenate([part, part * part, np.ones((n_frames, 1), np.float32)], axis=1)
-            logs = (inputs @ lines).reshape(n_frames, self._n_codebooks, -1)
+        for logs in self._densities(features):
             best = logs.max(axis=2)
-            logs -= best[:, :, None]
-            densities.append(np.exp(logs, out=logs))
+            densities.append(np.exp(np.subtract(logs, best[:, :, None], out=logs), out=logs))
             peaks += best
         scores = np.empty((n_frames, self.n_senones), np.float32)
         for number, members in enumerate(self._slices):

@@ -11,7 +11,7 @@ from importlib import resources
 import msgspec
 
 from asr_trio.errors import AcousticModelError
-from asr_trio.recognizer.features import Band, Bands
+from asr_trio.recognizer.channel import Band, Bands
 from asr_trio.settings import ModelSettings
 
 UNKNOWN_MEAN = (40.0, 3.0, -1.0)

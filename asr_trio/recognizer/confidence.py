@@ -123,7 +123,7 @@ class Evidence:
         words = np.array(self.words)
         third = max(1, (len(words) + 2) // 3)
         quarter = max(1, len(self._states_by_phone) // 4)
-        n_misfit = FRAME_STEP * int((self._silence < SILENCE_MISFIT).sum()) // 2
+        n_misfit = FRAME_STEP * int((self._silence < SILENCE_MISFIT).sum())
         n_frames = len(self._state_gaps)
         return np.array(
             [

@@ -1,9 +1,9 @@
 """Cepstral features of a PocketSphinx acoustic model, computed here instead of inside the decoder.
 
-Doing it here pays three times. The mean that is subtracted follows the speaker from frame to frame, starting from a
+Doing it here pays four times. The mean that is subtracted follows the speaker from frame to frame, starting from a
 mean that fits the channel (the decoder's own starts from one constant and moves after 8 s: on isolated telephone digits
-that is 50 % right instead of 85). The same features serve the confidence score. And results are a function of the
-audio alone, whatever the decoder did before.
+that is 50 % right instead of 85). The mel scale is stretched to fit the speaker's voice (`channel`). The same features
+serve the confidence score. And results are a function of the audio alone, whatever the decoder did before.
 
 The computation is that of the Sphinx front end, whose parameters come with each model in ``feat.params``:
 pre-emphasis, Hamming window, power spectrum, triangular mel filters, spectral noise removal, logarithm, cosine
@@ -20,17 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_trio.errors import AcousticModelError
+from asr_trio.recognizer.channel import Array, Channel
 
-Array = NDArray[np.float64]
 Frames = NDArray[np.float32]
 
 SAMPLE_RATE_HZ: Final = 16_000
 FRAME_SAMPLES: Final = 160
 
-MEAN_WEIGHT_FRAMES: Final = 30.0
-"""Frames that the starting mean counts for; most of a segment is heard before it is decoded."""
-MEAN_WEIGHT_MAX_FRAMES: Final = 500.0
-"""Older frames fade beyond this, so that the mean follows a caller who moves."""
+WARPS: Final = (0.88, 0.92, 0.96, 1.0, 1.04, 1.08, 1.12)
+"""Stretches of the mel scale: a short vocal tract has its resonances higher, by so much, than the voices of a model."""
 
 DELTA_REACH: Final = 3
 """Frames before and after that the differences of a frame look at."""
@@ -38,10 +36,6 @@ DELTA_REACH: Final = 3
 TELEPHONE_HZ: Final = 4100.0
 BAND_FRAMES: Final = 50
 """Audio that tells the band."""
-NARROW_SHARE_MAX: Final = 0.05
-"""Share of a frame's energy above TELEPHONE_HZ: the highest of a second of wide-band speech or noise is at least 0.14
-on all development recordings, of 8 kHz ones at most 0.023."""
-AUDIBLE_ENERGY: Final = 1.0
 
 LOG_FLOOR: Final = 1e-4
 SMOOTHED_FILTERS: Final = 4
@@ -95,17 +89,30 @@ def read_parameters(acoustic: str) -> FeatureParameters:
 
 
 class FrontEnd:
-    """The constant tables of one model's front end; shared by all its recognitions."""
+    """The constant tables of one model's front end; shared by all its recognitions.
 
-    def __init__(self, parameters: FeatureParameters) -> None:
+    Attributes:
+        warps: stretches of the mel scale that features can be had for.
+        plain: index of the one that stretches nothing.
+    """
+
+    def __init__(self, parameters: FeatureParameters, warps: tuple[float, ...] = (1.0,)) -> None:
+        """Make the tables.
+
+        Args:
+            parameters: of the model.
+            warps: 1.0 among them; those that would put filters above what audio of 16 kHz has are left out.
+        """
         self.parameters = parameters
         self.window_samples = int(parameters.wlen * SAMPLE_RATE_HZ + 0.5)
         self.fft_size = parameters.nfft or 1 << (self.window_samples - 1).bit_length()
         positions = np.arange(self.window_samples)
         self.window: Array = 0.54 - 0.46 * np.cos(2 * np.pi * positions / (self.window_samples - 1))
-        self.filters = _mel_filters(parameters, self.fft_size)
+        self.warps = tuple(warp for warp in warps if warp == 1.0 or parameters.upperf * warp < SAMPLE_RATE_HZ / 2)
+        self.plain = self.warps.index(1.0)
+        self.filters = [_mel_filters(parameters, self.fft_size, warp) for warp in self.warps]
         self.cosines = _cosine_transform(parameters)
-        lowest_hz = np.argmax(self.filters > 0, axis=0) * SAMPLE_RATE_HZ / self.fft_size
+        lowest_hz = np.argmax(self.filters[self.plain] > 0, axis=0) * SAMPLE_RATE_HZ / self.fft_size
         self.above_telephone = np.flatnonzero(lowest_hz > TELEPHONE_HZ)
         near = np.abs(np.subtract.outer(np.arange(parameters.nfilt), np.arange(parameters.nfilt))) <= SMOOTHED_FILTERS
         self.smoothing: Array = (near / near.sum(axis=1, keepdims=True)).T
@@ -115,8 +122,8 @@ def _mel(frequency_hz: float) -> float:
     return float(2595.0 * np.log10(1.0 + frequency_hz / 700.0))
 
 
-def _mel_filters(parameters: FeatureParameters, fft_size: int) -> Array:
-    """Return triangular filters, shape (bins, filters)."""
+def _mel_filters(parameters: FeatureParameters, fft_size: int, warp: float) -> Array:
+    """Return triangular filters, shape (bins, filters), whose frequencies are stretched."""
     low, high = _mel(parameters.lowerf), _mel(parameters.upperf)
     width = (high - low) / (parameters.nfilt + 1)
     step = 1
@@ -127,7 +134,7 @@ def _mel_filters(parameters: FeatureParameters, fft_size: int) -> Array:
     filters = np.zeros((fft_size // 2 + 1, parameters.nfilt))
     for number in range(parameters.nfilt):
         left, centre, right = (
-            700.0 * (10.0 ** ((low + (number + step * edge) * width) / 2595.0) - 1.0) for edge in range(3)
+            warp * 700.0 * (10.0 ** ((low + (number + step * edge) * width) / 2595.0) - 1.0) for edge in range(3)
         )
         if parameters.round_filters:
             left, centre, right = (int(edge / bin_hz + 0.5) * bin_hz for edge in (left, centre, right))
@@ -168,9 +175,11 @@ class _NoiseRemover:
         self._floor: Array
         self._peak: Array
 
-    def __call__(self, mel: Array) -> Array:
-        if not len(mel):
-            return mel
+    def __call__(self, energies: Array) -> Array:
+        """Return mel energies, shape (frames, warps, filters), less their noise."""
+        if not len(energies):
+            return energies
+        mel = energies.reshape(len(energies), -1)  # one loop for all warps
         if self._power is None:
             self._power = mel[0].copy()
             self._noise = mel[0] / GAIN_MAX
@@ -192,7 +201,7 @@ class _NoiseRemover:
             np.maximum(heard, floor, out=heard)
             np.divide(heard, np.maximum(power, 1e-30), out=gains[index])
         np.clip(gains, 1.0 / GAIN_MAX, GAIN_MAX, out=gains)
-        return mel * (gains @ self._smoothing)
+        return np.asarray(energies * (gains.reshape(energies.shape) @ self._smoothing))
 
 
 def _follow_lower_envelope(floor: Array, level: Array) -> None:
@@ -200,123 +209,30 @@ def _follow_lower_envelope(floor: Array, level: Array) -> None:
     floor += difference * np.where(difference >= 0.0, 0.005, 0.5)
 
 
-class Band(msgspec.Struct, frozen=True):
-    """One kind of channel: wide, or the band of a telephone.
-
-    Attributes:
-        mean: cepstral mean that recognitions start from.
-        transform: log-mel energies to cepstra, shape (filters, cepstra); [] for the model's own cosine transform.
-    """
-
-    mean: list[float]
-    transform: list[list[float]] = []
-
-
-class Bands(msgspec.Struct, frozen=True):
-    """The kinds of channel that a model knows."""
-
-    wide: Band
-    narrow: Band
-
-
-class _ChannelState(msgspec.Struct, frozen=True):
-    narrow: bool
-    frames: float
-    sums: list[float]
-
-
-class Channel:
-    """What is known of a caller's channel: its band, and the cepstral mean that follows the caller.
-
-    It lives as long as a session: recognitions hand it on as bytes.
-    """
-
-    def __init__(self, front_end: FrontEnd, bands: Bands, state: bytes = b"") -> None:
-        """Begin.
-
-        Args:
-            front_end: tables of the model.
-            bands: kinds of channel of the model.
-            state: what `to_bytes` of an earlier recognition of this caller returned; where it does not fit this model,
-                or is empty, nothing is known.
-        """
-        self._bands = bands
-        self._plain = front_end.cosines
-        self._above = front_end.above_telephone
-        self._band: Band | None = None
-        self.transform = self._plain
-        self._sum: Array = np.zeros(0)
-        self._frames = 0.0
-        if not len(self._above):
-            self._choose(narrow=False)
-        try:
-            known = msgspec.msgpack.decode(state, type=_ChannelState)
-        except msgspec.MsgspecError:
-            return
-        if len(known.sums) == front_end.parameters.ncep and known.frames > 0:
-            self._choose(narrow=known.narrow)
-            self._frames, self._sum = known.frames, np.array(known.sums)
-
-    @property
-    def is_known(self) -> bool:
-        """The band has been decided."""
-        return self._band is not None
-
-    def decide(self, mel: Array) -> None:
-        """Tell the band by mel energies, shape (frames, filters): a telephone never has a frame that lies high."""
-        audible = mel[mel.sum(axis=1) > AUDIBLE_ENERGY]
-        share = audible[:, self._above].sum(axis=1) / audible.sum(axis=1)
-        self._choose(narrow=len(share) > 0 and bool(share.max() < NARROW_SHARE_MAX))
-
-    def _choose(self, *, narrow: bool) -> None:
-        self._band = self._bands.narrow if narrow else self._bands.wide
-        if self._band.transform:
-            self.transform = np.array(self._band.transform)
-        self._frames = MEAN_WEIGHT_FRAMES
-        self._sum = np.array(self._band.mean) * self._frames
-
-    @property
-    def mean(self) -> Array:
-        """The mean of what was heard lately; the band has been decided."""
-        return np.asarray(self._sum / self._frames)
-
-    def subtract_mean(self, cepstra: Array) -> Array:
-        """Return frames without the mean up to and with each of them."""
-        if not len(cepstra):
-            return cepstra
-        sums = self._sum + np.cumsum(cepstra, axis=0)
-        counts = self._frames + np.arange(1.0, len(cepstra) + 1.0)
-        self._sum, self._frames = sums[-1], float(counts[-1])
-        if self._frames > MEAN_WEIGHT_MAX_FRAMES:
-            self._sum = self._sum * (MEAN_WEIGHT_MAX_FRAMES / self._frames)
-            self._frames = MEAN_WEIGHT_MAX_FRAMES
-        return np.asarray(cepstra - sums / counts[:, None])
-
-    def to_bytes(self) -> bytes:
-        """Return the state, or nothing where nothing is known."""
-        if self._band is None:
-            return b""
-        return msgspec.msgpack.encode(_ChannelState(self._band is self._bands.narrow, self._frames, self._sum.tolist()))
-
-
 class SegmentFeatures:
-    """Turns the audio of one segment into cepstra as it comes; their mean is still to be subtracted."""
+    """Turns the audio of one segment into cepstra as it comes; their mean is still to be subtracted.
+
+    Cepstra have the shape (frames, warps, cepstra), with the warps that the channel has not ruled out yet.
+    """
 
     def __init__(self, front_end: FrontEnd, channel: Channel) -> None:
         """Begin a segment of a caller, of whose channel the audio tells the band."""
         self._front_end = front_end
         self._channel = channel
+        self._filters = np.concatenate(front_end.filters[channel.warps], axis=1)
+        self._n_warps = self._filters.shape[1] // front_end.parameters.nfilt
+        self._plain = 0 if self._n_warps == 1 else front_end.plain
         self._waiting: list[Array] = []
         self._remove_noise = _NoiseRemover(front_end) if front_end.parameters.remove_noise else None
         self._samples: Array = np.zeros(0)
         self._before = 0.0
 
     def feed(self, pcm: bytes) -> Array:
-        """Return the cepstra, shape (frames, cepstra), that the audio completes."""
+        """Return the cepstra that the audio completes."""
         front_end = self._front_end
         heard = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
         if not len(heard):
-            return np.zeros((0, front_end.parameters.ncep))
+            return self._nothing()
         emphasised = heard.copy()
         emphasised[1:] -= front_end.parameters.alpha * heard[:-1]
         emphasised[0] -= front_end.parameters.alpha * self._before
@@ -334,7 +250,6 @@ class SegmentFeatures:
         return self._cepstra(filled, 1, last=True)
 
     def _cepstra(self, samples: Array, n_frames: int, *, last: bool = False) -> Array:
-        front_end = self._front_end
         mel = self._mel(samples, n_frames)
         if not self._channel.is_known:  # a segment begins with a margin: until the band is known it is not missed
             self._waiting.append(mel)
@@ -342,32 +257,40 @@ class SegmentFeatures:
                 mel = mel[:0]
             else:
                 mel = np.concatenate(self._waiting)
-                self._channel.decide(mel)
+                self._channel.decide(mel[:, self._plain])
                 self._waiting.clear()
         if not len(mel):
-            return np.zeros((0, front_end.parameters.ncep))
+            return self._nothing()
         if self._remove_noise is not None:
             mel = self._remove_noise(mel)
         return np.asarray(np.log(mel + LOG_FLOOR) @ self._channel.transform)
 
     def _mel(self, samples: Array, n_frames: int) -> Array:
         front_end = self._front_end
+        shape = (n_frames, self._n_warps, front_end.parameters.nfilt)
         if not n_frames:
-            return np.zeros((0, front_end.parameters.nfilt))
+            return np.zeros(shape)
         windows = np.lib.stride_tricks.sliding_window_view(samples, front_end.window_samples)
         frames = windows[: n_frames * FRAME_SAMPLES : FRAME_SAMPLES]
         if front_end.parameters.remove_dc:
             frames = frames - frames.mean(axis=1, keepdims=True)
         spectrum = np.fft.rfft(frames * front_end.window, front_end.fft_size)
-        return np.asarray((spectrum.real**2 + spectrum.imag**2) @ front_end.filters)
+        return np.asarray((spectrum.real**2 + spectrum.imag**2) @ self._filters).reshape(shape)
+
+    def _nothing(self) -> Array:
+        return np.zeros((0, self._n_warps, self._front_end.parameters.ncep))
 
 
 def with_deltas(cepstra: Frames) -> Frames:
-    """Return cepstra with their first and second differences as the models want them, edges repeated."""
+    """Return cepstra with their first and second differences as the models want them, edges repeated.
+
+    Args:
+        cepstra: shape (frames, ..., cepstra); the result has three times as many in the end.
+    """
     padded = np.concatenate([cepstra[:1]] * DELTA_REACH + [cepstra] + [cepstra[-1:]] * DELTA_REACH)
     length = len(cepstra)
 
     def at(offset: int) -> Frames:
         return padded[DELTA_REACH + offset : DELTA_REACH + offset + length]
 
-    return np.concatenate([cepstra, at(2) - at(-2), (at(3) - at(-1)) - (at(1) - at(-3))], axis=1)
+    return np.concatenate([cepstra, at(2) - at(-2), (at(3) - at(-1)) - (at(1) - at(-3))], axis=-1)

@@ -2,9 +2,10 @@
 
 What a segment sounds like is told by its mean, and a decoder that starts from the mean of other recordings makes more
 errors until its own has settled. So a segment is heard before it is decoded: its cepstra are kept until speech pauses
-or `HEARD_FRAMES` have come, and decoded from the mean of them all; later frames go along with the running mean. That
+or some seconds have come, and decoded from the mean of them all; later frames go along with the running mean. That
 costs what decoding along costs, and what is decoded in a pause falls into the wait for the end of speech. Where speech
-goes on after so early a pause that little is known, the next pause begins anew.
+goes on after so early a pause that little is known, the next pause begins anew. What was heard also tells how the mel
+scale is stretched to fit the voice (`channel`).
 
 Partial hypotheses want a decoder that goes along from the start, so where they are asked for there is one pass more.
 
@@ -19,13 +20,15 @@ import numpy as np
 
 from asr_trio.recognizer.acoustic import AcousticModel, SegmentScorer, SegmentScores
 from asr_trio.recognizer.base import Pulse
-from asr_trio.recognizer.features import Array, Channel, Frames, FrontEnd, SegmentFeatures
+from asr_trio.recognizer.channel import Array, Channel
+from asr_trio.recognizer.features import Frames, FrontEnd, SegmentFeatures, with_deltas
 from asr_trio.recognizer.guarded import GuardedDecoder
 
-HEARD_FRAMES: Final = 400
-"""Longest wait for a pause. Decoding so much takes free speech half a second, less than a caller's silence takes."""
 KNOWN_FRAMES: Final = 200
 """A pass whose mean rests on so many frames is not begun anew."""
+FIT_STEP: Final = 2
+QUIET_SHARE: Final = 0.25
+"""Warps are compared on every second frame of the louder three quarters: silence says nothing of a voice."""
 PULSE_FRAMES: Final = 30
 """Decoded between signs of life: free speech takes 50 ms for them, a busy machine longer."""
 
@@ -41,6 +44,7 @@ class Listener:
         mixtures: AcousticModel | None,
         *,
         pulse: Pulse,
+        heard_frames: int,
         along: bool,
     ) -> None:
         """Begin a segment.
@@ -51,6 +55,7 @@ class Listener:
             channel: of the caller; moves on with the audio.
             mixtures: for evidence, where the model has any.
             pulse: called while much is decoded at once.
+            heard_frames: longest wait for a pause: as much as is decoded in less time than a caller's silence takes.
             along: decode from the start, for partial hypotheses.
         """
         self._decoder = decoder
@@ -58,6 +63,7 @@ class Listener:
         self._channel = channel
         self._mixtures = mixtures
         self._pulse = pulse
+        self._most_frames = heard_frames
         self.scorer: SegmentScorer | None = None
         self._kept: list[Array] = []
         self._heard_frames = 0
@@ -70,7 +76,7 @@ class Listener:
     def feed(self, pcm: bytes) -> None:
         """Take audio."""
         self._take(self._features.feed(pcm))
-        if self._heard_frames >= HEARD_FRAMES:
+        if self._heard_frames >= self._most_frames:
             self._begin_from_own_mean()
 
     def pause(self) -> None:
@@ -85,6 +91,7 @@ class Listener:
         if not self._known_frames:
             self._begin_from_own_mean()
         self._decoder.end()
+        self._channel.end_segment()
         return self.scorer.finish() if self.scorer is not None else None
 
     def _take(self, cepstra: Array) -> None:
@@ -93,7 +100,7 @@ class Listener:
             self._kept.append(cepstra)
         normalised = self._channel.subtract_mean(cepstra)
         if self.passing:
-            self._pass_on(normalised.astype(np.float32))
+            self._pass_on(normalised[:, self._channel.row].astype(np.float32))
 
     def _begin_from_own_mean(self) -> None:
         if self._known_frames >= KNOWN_FRAMES or not self._heard_frames:
@@ -102,7 +109,10 @@ class Listener:
         kept = np.concatenate(self._kept)
         if self._known_frames >= KNOWN_FRAMES:
             self._kept.clear()
-        self._begin((kept - self._channel.mean).astype(np.float32))
+        normalised: Frames = (kept - self._channel.mean).astype(np.float32)
+        if self._mixtures is not None and not self._channel.is_settled:
+            self._channel.compare_warps(_fits(self._mixtures, normalised))
+        self._begin(normalised[:, self._channel.row])
 
     def _begin(self, cepstra: Frames) -> None:
         self._decoder.abandon()
@@ -117,3 +127,11 @@ class Listener:
         self._decoder.process(cepstra)
         if self.scorer is not None:
             self.scorer.feed(cepstra)
+
+
+def _fits(mixtures: AcousticModel, cepstra: Frames) -> Array:
+    """Return the log likelihoods of the louder frames, shape (frames, warps), from shape (frames, warps, cepstra)."""
+    features = with_deltas(cepstra)[::FIT_STEP]
+    level = features[:, :, 0].mean(axis=1)
+    loud = features[level >= np.quantile(level, QUIET_SHARE)]
+    return np.stack([mixtures.fit(loud[:, warp]) for warp in range(loud.shape[1])], axis=1)

@@ -20,8 +20,9 @@ from asr_trio.recognizer.acoustic import FRAME_STEP, AcousticModel
 from asr_trio.recognizer.alternatives import place_words, substitutions
 from asr_trio.recognizer.bands import model_bands
 from asr_trio.recognizer.base import DecoderSettings, GrammarModel, LanguageModel, Pulse, Recognition, no_pulse
+from asr_trio.recognizer.channel import Bands, Channel
 from asr_trio.recognizer.confidence import Evidence, SpokenWord, trained_model
-from asr_trio.recognizer.features import Bands, Channel, FrontEnd, read_parameters
+from asr_trio.recognizer.features import WARPS, FrontEnd, read_parameters
 from asr_trio.recognizer.grammars import lexicon
 from asr_trio.recognizer.graphs import GraphDecoder, LoadedGrammar
 from asr_trio.recognizer.guarded import FRAMES_PER_SECOND, GuardedDecoder, Segment, is_filler, plain_word
@@ -69,7 +70,7 @@ GRAMMAR_OPTIONS: Final[dict[str, Any]] = {
 _FREE_OPTIONS: Final[dict[str, Any]] = {"fwdflat": False, "wip": 0.1, "bestpathlw": 12.0}
 PROFILES: Final[dict[str, dict[str, Any]]] = {
     "fast": {**_FREE_OPTIONS, "maxhmmpf": 2000, "topn": 2, "ds": 2},
-    "balanced": {**_FREE_OPTIONS, "maxhmmpf": 10000, "topn": 4, "ds": 1},
+    "balanced": {**_FREE_OPTIONS, "maxhmmpf": 10000, "maxwpf": 40, "topn": 4, "ds": 1},
     "accurate": {**_FREE_OPTIONS, "maxhmmpf": 30000, "topn": 4, "ds": 1},
 }
 
@@ -96,9 +97,10 @@ class PocketSphinxEngine:
         self._name = name
         files = model_files(name, settings)
         parameters = read_parameters(files.acoustic)
-        self._acoustics = _Acoustics(
-            FrontEnd(parameters), model_bands(settings, parameters.ncep), _readable_mixtures(files.acoustic)
-        )
+        bands, mixtures = model_bands(settings, parameters.ncep), _readable_mixtures(files.acoustic)
+        self._acoustics = _Acoustics(FrontEnd(parameters), bands, mixtures)
+        # Phrases of a grammar are too short to tell the voice by, and gain nothing.
+        self._free_acoustics = _Acoustics(FrontEnd(parameters, WARPS), bands, mixtures) if mixtures else self._acoustics
         self._files = files
         self._settings = settings
         options = {"dict": None, "lm": None, **GRAMMAR_OPTIONS}
@@ -132,7 +134,7 @@ class PocketSphinxEngine:
         if settings.hints:
             say = lexicon(self._name, self._settings).say
             self._free.add_hints(hint_words(parse_hints(settings.hints), say))
-        return _FreeRecognition(model.lm, self._free, self._acoustics, settings, channel_state, pulse)
+        return _FreeRecognition(model.lm, self._free, self._free_acoustics, settings, channel_state, pulse)
 
 
 def _readable_mixtures(acoustic: str) -> AcousticModel | None:
@@ -155,6 +157,8 @@ def _decoder(files: ModelFiles, settings: ModelSettings, n_cepstra: int, options
 class _PocketSphinxRecognition:
     """What both kinds of recognition share: from audio to words with their times."""
 
+    heard_frames: ClassVar[int]
+
     def __init__(
         self,
         decoder: GuardedDecoder,
@@ -176,7 +180,13 @@ class _PocketSphinxRecognition:
     def _new_listener(self, *, along: bool) -> Listener:
         acoustics = self._acoustics
         return Listener(
-            self._decoder, acoustics.front_end, self._channel, acoustics.mixtures, pulse=self._pulse, along=along
+            self._decoder,
+            acoustics.front_end,
+            self._channel,
+            acoustics.mixtures,
+            pulse=self._pulse,
+            heard_frames=self.heard_frames,
+            along=along,
         )
 
     def start_segment(self, start_s: float) -> None:
@@ -245,6 +255,8 @@ class _PocketSphinxRecognition:
 class _FreeRecognition(_PocketSphinxRecognition):
     """Free speech."""
 
+    heard_frames = 250
+
     def __init__(self, lm: str, *args: Any) -> None:
         super().__init__(*args)
         self._lm = lm
@@ -297,6 +309,8 @@ class _FreeRecognition(_PocketSphinxRecognition):
 
 class _GrammarRecognition(_PocketSphinxRecognition):
     """Speech within grammars."""
+
+    heard_frames = 400
 
     def __init__(self, loaded: LoadedGrammar, lms: tuple[str, ...], *args: Any) -> None:
         super().__init__(*args)

@@ -227,9 +227,10 @@ class Competition:
         states = msgspec.msgpack.decode(frame.channel_state, type=dict[str, bytes]) if frame.channel_state else {}
         self._contestants: list[tuple[str, base.Recognition]] = []
         try:
-            for name, models in _groups(frame.models, engines):
-                recognition = engines.get(name).open(models, frame.settings, states.get(name, b""), pulse)
-                self._contestants.append((name, recognition))
+            for (engine, alone), models in _groups(frame.models, engines).items():
+                searched = f"{engine} {alone}"
+                recognition = engines.get(engine).open(tuple(models), frame.settings, states.get(searched, b""), pulse)
+                self._contestants.append((searched, recognition))
         except BaseException:
             self.close()
             raise
@@ -304,9 +305,9 @@ class Competition:
         self._flush()
         self._in_segment = False
         results = []
-        for name, recognition in self._contestants:
+        for searched, recognition in self._contestants:
             results.append(recognition.finish_segment(end_s))
-            self._states[name] = recognition.channel_state()
+            self._states[searched] = recognition.channel_state()
         return base.Final(
             alternatives=self._ranked(results)[: self._settings.max_sentences],
             cpu_s=time.process_time() - self._cpu_started_s,
@@ -328,13 +329,13 @@ class Competition:
 
 def _groups(
     models: tuple[base.LanguageModel, ...], engines: Engines
-) -> list[tuple[str, tuple[base.LanguageModel, ...]]]:
-    """Return what is decoded together, in the order of the first of each: (engine, models)."""
+) -> dict[tuple[str, str], list[base.LanguageModel]]:
+    """Return what is decoded together, in the order of the first of each: by engine and model of free speech, or ""."""
     groups: dict[tuple[str, str], list[base.LanguageModel]] = {}
     for model in dict.fromkeys(models):
         alone = "" if isinstance(model, base.GrammarModel) else model.name
         groups.setdefault((engines.name_for(model), alone), []).append(model)
-    return [(name, tuple(group)) for (name, _), group in groups.items()]
+    return groups
 
 
 def _failed(error: errors.AsrError) -> base.Failed:

@@ -2,15 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pocketsphinx
 import pytest
 
 from asr_trio.errors import AcousticModelError
+from asr_trio.recognizer.channel import Band, Bands, Channel
 from asr_trio.recognizer.features import (
-    Band,
-    Bands,
-    Channel,
     FeatureParameters,
     FrontEnd,
     SegmentFeatures,
@@ -35,7 +34,7 @@ def noise(samples: int) -> bytes:
 def cepstra(pcm: bytes, block_bytes: int) -> np.ndarray:
     features = SegmentFeatures(front_end(), Channel(front_end(), BANDS))
     blocks = [features.feed(pcm[at : at + block_bytes]) for at in range(0, len(pcm), block_bytes)]
-    return np.concatenate([*blocks, features.finish()])
+    return np.concatenate([*blocks, features.finish()])[:, 0]
 
 
 def test_parameters_of_the_package_model() -> None:
@@ -50,44 +49,6 @@ def test_blocks_of_any_size_give_the_same_frames_within_rounding(block_bytes: in
     whole = cepstra(pcm, len(pcm))
     assert whole.shape == (99, 13)
     np.testing.assert_allclose(cepstra(pcm, block_bytes), whole, atol=1e-4)
-
-
-def known_channel() -> Channel:
-    channel = Channel(front_end(), BANDS)
-    channel.decide(np.ones((1, 25)))
-    return channel
-
-
-def test_running_mean_converges_to_the_mean_of_the_channel() -> None:
-    channel = known_channel()
-    shifted = np.random.default_rng(2).normal(5.0, 1.0, (4000, 13))
-    for at in range(0, 4000, 6):
-        last = channel.subtract_mean(shifted[at : at + 6])
-    assert abs(last.mean()) < 0.3
-
-
-def test_channel_travels_as_bytes_and_rubbish_starts_afresh() -> None:
-    channel = known_channel()
-    channel.subtract_mean(np.ones((300, 13)) * 7)
-    frame = np.ones((1, 13))
-    again = Channel(front_end(), BANDS, state=channel.to_bytes())
-    np.testing.assert_array_equal(again.subtract_mean(frame), channel.subtract_mean(frame))
-    for rubbish in (b"", b"\xff\xff"):
-        assert not Channel(front_end(), BANDS, state=rubbish).is_known
-
-
-@pytest.mark.parametrize(("cutoff_hz", "narrow"), [(8000, False), (5500, False), (4000, True), (3400, True)])
-def test_band_is_told_by_the_audio(cutoff_hz: float, narrow: bool) -> None:
-    spectrum = np.fft.rfft(np.frombuffer(noise(16000), "<i2").astype(float))
-    spectrum[np.fft.rfftfreq(16000, 1 / 16000) > cutoff_hz] = 0
-    pcm = np.fft.irfft(spectrum).astype("<i2").tobytes()
-    channel = Channel(front_end(), BANDS)
-    features = SegmentFeatures(front_end(), channel)
-    assert len(features.feed(pcm[: 32000 // 4])) == 0
-    assert len(features.feed(pcm[32000 // 4 :])) + len(features.finish()) == 99
-    assert Channel(front_end(), BANDS, state=channel.to_bytes()).to_bytes() == channel.to_bytes()
-    assert channel.is_known
-    assert (channel._band is BANDS.narrow) == narrow
 
 
 def test_deltas_follow_the_definition() -> None:
@@ -134,7 +95,7 @@ def test_words_have_the_times_that_the_front_end_of_the_decoder_gives(shared: Pa
 
 def cepstra_without_mean(pcm: bytes) -> np.ndarray:
     features = SegmentFeatures(front_end(), Channel(front_end(), BANDS))
-    return np.concatenate([features.feed(pcm), features.finish()]).astype(np.float32)
+    return np.concatenate([features.feed(pcm), features.finish()])[:, 0].astype(np.float32)
 
 
 def test_defaults_are_those_of_the_decoder() -> None:
@@ -142,3 +103,22 @@ def test_defaults_are_those_of_the_decoder() -> None:
     for name in ("nfilt", "transform", "lifter", "alpha", "wlen", "ncep", "remove_noise", "remove_dc", "doublebw"):
         ours, theirs = getattr(FeatureParameters(), name), config[name]
         assert ours == pytest.approx(theirs) if isinstance(theirs, float) else ours == theirs, name
+
+
+def test_a_warped_mel_scale_puts_a_tone_where_the_plain_one_has_a_lower_one() -> None:
+    stretched = FrontEnd(read_parameters(str(package_model_folder() / "en-us")), warps=(1.0, 1.1))
+    bins_hz = np.arange(stretched.fft_size // 2 + 1) * 16_000 / stretched.fft_size
+    centres = [np.average(bins_hz, weights=filters[:, 12]) for filters in (stretched.filters[0], stretched.filters[1])]
+    assert centres[1] / centres[0] == pytest.approx(1.1, abs=0.02)
+
+
+def test_a_warp_that_would_leave_the_audio_is_left_out() -> None:
+    parameters = msgspec.structs.replace(FeatureParameters(), upperf=7600.0)
+    assert FrontEnd(parameters, warps=(0.9, 1.0, 1.04, 1.1)).warps == (0.9, 1.0, 1.04)
+
+
+def test_deltas_of_several_warps_are_those_of_each() -> None:
+    several = np.random.default_rng(3).normal(size=(30, 2, 13)).astype(np.float32)
+    together = with_deltas(several)
+    assert together.shape == (30, 2, 39)
+    np.testing.assert_array_equal(together[:, 1], with_deltas(several[:, 1]))
