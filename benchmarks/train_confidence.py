@@ -31,7 +31,8 @@ TARGET = Path(__file__).resolve().parents[1] / "asr_trio" / "recognizer" / "conf
 FOLDS = 10
 COVERED_SHARE = 0.9
 """Of the callers that scores are meant for, how many stay within the grammar: probabilities are scaled to this."""
-HIDDEN = 0
+HIDDEN = 16
+DECAY = 3e-3
 AUDIO_LIMIT_S = 6
 
 
@@ -310,12 +311,12 @@ def main() -> None:
     sentences, words = collect_grammars(engine, registry)
     free_words = collect_free(engine)
     usable = [number for number, row in enumerate(sentences) if row[1] is not None]
-    sentence_layers, held_out, labels, weights = train([sentences[number] for number in usable], HIDDEN, 1e-3)
+    sentence_layers, held_out, labels, weights = train([sentences[number] for number in usable], HIDDEN, DECAY)
     print(json.dumps(report("sentences of grammars", held_out, labels, weights)))
     print(json.dumps(rejection(sentences, dict(zip(usable, held_out.tolist(), strict=True)))))
-    word_layers, held_out, labels, weights = train(words, HIDDEN, 1e-3)
+    word_layers, held_out, labels, weights = train(words, HIDDEN, DECAY)
     print(json.dumps(report("words of grammars", held_out, labels, weights)))
-    free_layers, held_out, labels, weights = train(free_words, HIDDEN, 1e-3)
+    free_layers, held_out, labels, weights = train(free_words, HIDDEN, DECAY)
     print(json.dumps(report("words of free speech", held_out, labels, weights)))
     print(json.dumps(free_rejection(free_words, held_out)))
     result = {"sentence": sentence_layers, "word": word_layers, "free_word": free_layers}

@@ -102,7 +102,7 @@ def test_an_open_voice_travels_as_bytes_too() -> None:
     assert not Channel(front_end(), BANDS, state=channel.to_bytes()).is_known  # of another front end
 
 
-def test_filters_never_leave_a_band_that_has_a_transform_of_its_own() -> None:
+def test_filters_are_left_as_they_are_where_a_band_has_a_transform_of_its_own() -> None:
     transform = np.zeros((25, 13)).tolist()
     bands = Bands(wide=Band([0.0] * 13), narrow=Band([0.0] * 13, transform))
     for narrow, chosen in ((True, 1.0), (False, 1.12)):
