@@ -33,6 +33,8 @@ COVERED_SHARE = 0.9
 """Of the callers that scores are meant for, how many stay within the grammar: probabilities are scaled to this."""
 HIDDEN = 16
 DECAY = 3e-3
+FREE_DECAY = 1e-2
+"""There are fewer words of free speech to learn from."""
 AUDIO_LIMIT_S = 6
 
 
@@ -316,7 +318,7 @@ def main() -> None:
     print(json.dumps(rejection(sentences, dict(zip(usable, held_out.tolist(), strict=True)))))
     word_layers, held_out, labels, weights = train(words, HIDDEN, DECAY)
     print(json.dumps(report("words of grammars", held_out, labels, weights)))
-    free_layers, held_out, labels, weights = train(free_words, HIDDEN, DECAY)
+    free_layers, held_out, labels, weights = train(free_words, HIDDEN, FREE_DECAY)
     print(json.dumps(report("words of free speech", held_out, labels, weights)))
     print(json.dumps(free_rejection(free_words, held_out)))
     result = {"sentence": sentence_layers, "word": word_layers, "free_word": free_layers}

@@ -2,8 +2,8 @@
 
 Evidence is how far the states of the recognised words, aligned with the audio, stay behind the best state of the whole
 acoustic model, frame by frame, phone by phone and word by word; how well silence explains what the words leave out; and
-how long everything took. A small network turns it into the probability that the sentence is what was said; others do the
-same for each word. They were trained by ``benchmarks/train_confidence.py`` and scaled to callers of whom nine in
+how long everything took. A small network turns it into the probability that the sentence is what was said; others do
+the same for each word. They were trained by ``benchmarks/train_confidence.py`` and scaled to callers of whom nine in
 ten stay within the grammar; ``docs/recognition.md`` has their calibration.
 """
 
