@@ -17,7 +17,7 @@ from asr_trio.protocol.recording import Entry
 from asr_trio.protocol.results import decode_result
 
 PATIENCE_S: Final = 20.0
-"""How long an answer may be overdue before the next message is sent without it."""
+"""How long an answer may be overdue before the next message is sent without it; it is not waited for again."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -81,6 +81,7 @@ async def replay(
     heard: list[ServerMessage] = []
     expected = sum(entry.side == "server" for entry in entries)
     news = trio.Event()
+    missing = 0
 
     async with open_websocket(url, user=user, password=password) as line, trio.open_nursery() as nursery:
 
@@ -96,9 +97,11 @@ async def replay(
                 nursery.cancel_scope.cancel()
 
         async def wait_for(count: int) -> None:
+            nonlocal missing
             with trio.move_on_after(PATIENCE_S):
-                while len(heard) < count:
+                while len(heard) + missing < count:
                     await news.wait()
+            missing = max(missing, count - len(heard))
 
         nursery.start_soon(listen)
         began_s = trio.current_time()
