@@ -4,8 +4,8 @@
 
 Prints a table and, as the last line, JSON: words wrong, sentences right, processor time, rejection, and the error of
 word times. Plain PocketSphinx is the package as it comes: its own JSGF reader, default settings, each file decoded
-whole. Ours is the engine of the server, fed in its blocks as from a live stream. `--limit` takes every so many-th
-recording of each set, for a first look.
+whole. Ours is the engine of the server, fed in its blocks as from a live stream: phrases of grammars whole too, free
+speech as our endpointer cuts it. `--limit` takes every so many-th recording of each set, for a first look.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: as in a worker
@@ -22,7 +23,18 @@ import jiwer
 import numpy as np
 import pocketsphinx
 
+from asr_trio.audio.container import AudioFormat
+from asr_trio.audio.frontend import (
+    EndpointerSettings,
+    Frontend,
+    SpeechAudio,
+    SpeechEnd,
+    SpeechPause,
+    SpeechResume,
+    SpeechStart,
+)
 from asr_trio.config import ModelSettings, RecognizerSettings
+from asr_trio.protocol.results import Alternative
 from asr_trio.recognizer import base
 from asr_trio.recognizer.engines import find_maker
 from asr_trio.recognizer.grammars import compile_grammar
@@ -33,6 +45,8 @@ from benchmarks.machine import describe
 
 SCORE_ACCEPTED = 30
 """A ``decoder.confidenceThreshold`` that a client may set; its default is 0. What the engine rejects is no result."""
+TAIL_BYTES = 2 * 2 * base.SAMPLE_RATE_HZ
+"""Two seconds of silence after a recording, which ends with its last word: a live caller's audio goes on."""
 
 
 class Ours:
@@ -55,16 +69,43 @@ class Ours:
             )
         recognition = self._engine.open((self._models[pair.grammar],), base.DecoderSettings(), b"")
         started_s = time.process_time()
-        recognition.start_segment(0.0)
-        for start in range(0, len(pcm), BLOCK_BYTES):
-            recognition.accept(pcm[start : start + BLOCK_BYTES])
-        found = recognition.finish_segment(len(pcm) / 32_000)
+        found = [
+            hypotheses[0]
+            for hypotheses in (_one_segment(recognition, pcm) if pair.grammar else _segments(recognition, pcm))
+            if hypotheses
+        ]
         cpu_s = time.process_time() - started_s
         recognition.close()
         if not found:
             return "", 0, (), cpu_s
-        words = tuple((word.text, word.start_time, word.end_time) for word in found[0].words)
-        return found[0].text, found[0].score, words, cpu_s
+        words = tuple((word.text, word.start_time, word.end_time) for one in found for word in one.words)
+        return " ".join(one.text for one in found), min(one.score for one in found), words, cpu_s
+
+
+def _one_segment(recognition: base.Recognition, pcm: bytes) -> Iterator[tuple[Alternative, ...]]:
+    """Decode a phrase of a grammar whole, as plain PocketSphinx gets it."""
+    recognition.start_segment(0.0)
+    for start in range(0, len(pcm), BLOCK_BYTES):
+        recognition.accept(pcm[start : start + BLOCK_BYTES])
+    yield recognition.finish_segment(len(pcm) / 32_000)
+
+
+def _segments(recognition: base.Recognition, pcm: bytes) -> Iterator[tuple[Alternative, ...]]:
+    """Decode sentences as a caller has them decoded in continuous mode: the endpointer cuts, and tells of pauses."""
+    frontend = Frontend(AudioFormat("pcm_s16", base.SAMPLE_RATE_HZ), EndpointerSettings(continuous=True))
+    for event in [*frontend.process(pcm + bytes(TAIL_BYTES)), *frontend.flush()]:
+        match event:
+            case SpeechStart(start_s=start_s):
+                recognition.start_segment(start_s)
+            case SpeechAudio(pcm=speech):
+                for start in range(0, len(speech), BLOCK_BYTES):
+                    recognition.accept(speech[start : start + BLOCK_BYTES])
+            case SpeechPause():
+                recognition.pause()
+            case SpeechResume():
+                recognition.resume()
+            case SpeechEnd(end_s=end_s):
+                yield recognition.finish_segment(end_s)
 
 
 class Plain:

@@ -263,7 +263,7 @@ class SegmentFeatures:
             return self._nothing()
         if self._remove_noise is not None:
             mel = self._remove_noise(mel)
-        return np.asarray(np.log(mel + LOG_FLOOR) @ self._channel.transform)
+        return np.asarray(np.log(mel + LOG_FLOOR) @ self._front_end.cosines)
 
     def _mel(self, samples: Array, n_frames: int) -> Array:
         front_end = self._front_end
