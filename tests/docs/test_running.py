@@ -25,7 +25,7 @@ CI: Final = (ROOT / ".ci" / "run").read_text("utf-8")
 ELSEWHERE: Final = {
     ".venv/bin/pip install --quiet . && .venv/bin/asr-trio serve --open": "benchmarks/newcomer.py",
     "tests/run": ".ci/run",
-    "--editable '.[lint]'": ".ci/run",
+    "--editable '.[lint]'": ".ci/run, by its installation",
     ".venv/bin/ruff format": ".ci/run",
     ".venv/bin/mkdocs": ".ci/run",
     "setup.py build_ext": ".ci/run, by its installation",
