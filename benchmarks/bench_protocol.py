@@ -23,7 +23,7 @@ from asr_trio.protocol.messages import (
     StartInputTimers,
     StartRecognition,
 )
-from asr_trio.protocol.parser import parse_client_message
+from asr_trio.protocol.parser import ClientParser, parse_client_message
 from asr_trio.protocol.results import Alternative, Word
 from asr_trio.protocol.writer import serialize
 from asr_trio.session.events import (
@@ -67,6 +67,7 @@ class Loop:
 
     def __init__(self) -> None:
         self.session = Session(LimitSettings(), handle=202501011200000001, now_s=0.0)
+        self.parser = ClientParser()
         self.sent_bytes = 0
 
     def write(self, effects: list[Effect]) -> None:
@@ -77,7 +78,7 @@ class Loop:
                 self.tell(RecognitionOpened(recognition=effect.recognition))
 
     def take(self, data: bytes) -> None:
-        self.write(self.session.receive(parse_client_message(data), 1.0))
+        self.write(self.session.receive(self.parser.parse(data), 1.0))
 
     def tell(self, event: Event) -> None:
         self.write(self.session.handle(event, 1.0))

@@ -215,11 +215,42 @@ def parse_client_message(data: bytes) -> ClientMessage:
     Raises:
         RemoteProtocolError: it is none; its `method` is the name on the start line where there was one.
     """
-    frame = _split(data)
+    return _parse_client(_split(data))
+
+
+def _parse_client(frame: _Frame) -> ClientMessage:
     parse = _CLIENT_PARSERS.get(frame.name)
     if parse is None:
         frame.reject("The message name is unknown")
     return parse(frame)
+
+
+class ClientParser:
+    """Parses the messages of one client. Its packets of audio begin alike, and what was read once is not read again."""
+
+    def __init__(self) -> None:
+        self._head = b"\n\n"  # no message begins so
+        self._length: int | None = None
+        self._last_packet = False
+        self._content_type: str | None = None
+
+    def parse(self, data: bytes) -> ClientMessage:
+        """Parse one WebSocket message, as `parse_client_message` does.
+
+        Raises:
+            RemoteProtocolError: it is none.
+        """
+        if data.startswith(self._head):
+            start = len(self._head)
+            audio = data[start:] if self._length is None else data[start : start + self._length]
+            return SendAudio(audio=audio, last_packet=self._last_packet, content_type=self._content_type)
+        frame = _split(data)
+        message = _parse_client(frame)
+        if isinstance(message, SendAudio) and frame.body:  # else there may be no empty line that ends the headers
+            self._head = data[: len(data) - len(frame.body)]
+            self._length = frame.content_length()
+            self._last_packet, self._content_type = message.last_packet, message.content_type
+        return message
 
 
 # --- server to client -------------------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ class Recognition:
         """The state of the session while this recognition runs."""
         if self._phase is Phase.ENDED:
             return SessionStatus.IDLE
-        if self._phase in {Phase.WAITING, Phase.SPEAKING} and not self._audio_complete:
+        if not self._audio_complete and (self._phase is Phase.WAITING or self._phase is Phase.SPEAKING):
             return SessionStatus.LISTENING
         return SessionStatus.RECOGNIZING
 

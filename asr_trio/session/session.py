@@ -86,6 +86,14 @@ def admit_always() -> None:
     """Admit a session: the default of a Session without licences."""
 
 
+_STATE_OF: Final = {
+    SessionStatus.IDLE: State.IDLE,
+    SessionStatus.LISTENING: State.LISTENING,
+    SessionStatus.RECOGNIZING: State.RECOGNIZING,
+}
+"""While a recognition runs."""
+
+
 class Session:
     """The state of one connection.
 
@@ -139,7 +147,7 @@ class Session:
         """What the session is doing."""
         if self._recognition is None:
             return self._idle_state
-        return State[self._recognition.status]
+        return _STATE_OF[self._recognition.status]
 
     @property
     def status(self) -> SessionStatus:
@@ -149,7 +157,7 @@ class Session:
     @property
     def closed(self) -> bool:
         """Nothing that comes will change anything any more."""
-        return self.state is State.CLOSED
+        return self._idle_state is State.CLOSED
 
     @property
     def waiting_for_answer(self) -> bool:

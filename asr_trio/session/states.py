@@ -41,7 +41,13 @@ from asr_trio.protocol.messages import (
 )
 
 
-class State(Enum):
+class Key(Enum):
+    """An enumeration whose members are keys of tables on the way of every packet: Enum's own hash is Python code."""
+
+    __hash__ = object.__hash__
+
+
+class State(Key):
     """What a session is doing."""
 
     NO_SESSION = auto()
@@ -145,7 +151,7 @@ ANSWERS: Final[Mapping[State, Mapping[type[ClientMessage], Answer]]] = {
 }
 
 
-class Phase(Enum):
+class Phase(Key):
     """What a recognition is doing."""
 
     WAITING = auto()
@@ -160,7 +166,7 @@ class Phase(Enum):
     """The last result was sent."""
 
 
-class Trigger(Enum):
+class Trigger(Key):
     """What moves a recognition."""
 
     SPEECH_STARTED = auto()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import auto
+
+from asr_trio.session.states import Key
 
 
-class Timer(Enum):
+class Timer(Key):
     """What may run out."""
 
     EXPIRY = auto()

@@ -14,7 +14,13 @@ from asr_trio.protocol.messages import (
     SetParameters,
     StartRecognition,
 )
-from asr_trio.protocol.parser import MAX_HEADER_BYTES, MAX_HEADERS, parse_client_message, parse_server_message
+from asr_trio.protocol.parser import (
+    MAX_HEADER_BYTES,
+    MAX_HEADERS,
+    ClientParser,
+    parse_client_message,
+    parse_server_message,
+)
 from asr_trio.protocol.writer import serialize
 from tests.golden.shapes import PCM, SHAPES
 
@@ -172,3 +178,34 @@ def test_any_bytes_are_a_message_or_a_protocol_error(data):
             parse(data)
         except RemoteProtocolError:
             continue
+
+
+_HEAD = b"ASR 2.3 SEND_AUDIO\nLastPacket: false\nContent-Length: 4\n"
+_PACKETS = st.builds(
+    lambda head, rest: head + rest,
+    st.sampled_from(
+        [
+            _HEAD,
+            _HEAD + b"\n",
+            _HEAD + b"\r\n",
+            _HEAD.replace(b"\n", b"\r\n") + b"\r\n",
+            _HEAD.replace(b"4", b"x") + b"\n",
+            _HEAD.replace(b"Content-Length: 4\n", b"Content-Type: audio/raw;rate=8000\n\n"),
+            _HEAD.replace(b"false", b"true") + b"\n",
+        ]
+    ),
+    st.sampled_from([b"", b"\n", b"\r\n", b"12", b"1234", b"123456", b"a: b\n\n1234"]),
+)
+
+
+def outcome(parse, data):
+    try:
+        return parse(data)
+    except RemoteProtocolError as error:
+        return str(error), error.method
+
+
+@given(st.lists(_PACKETS | _NEARLY, max_size=8))
+def test_what_a_client_said_before_changes_nothing(messages):
+    parser = ClientParser()
+    assert [outcome(parser.parse, data) for data in messages] == [outcome(parse_client_message, m) for m in messages]
