@@ -27,7 +27,7 @@ from asr_trio.protocol.messages import (
     SessionStatus,
 )
 from asr_trio.protocol.parameters import RecognitionParameters
-from asr_trio.protocol.parser import parse_client_message
+from asr_trio.protocol.parser import ClientParser
 from asr_trio.protocol.writer import serialize
 from asr_trio.server.gate import party
 from asr_trio.server.peer import Peer
@@ -65,6 +65,9 @@ sent the message, and where the answer comes before that it waits for 30 s."""
 _RELEASE_LINGER_S: Final = 0.25
 """After RELEASE_SESSION the client may close first: the Java SDK reports a connection failure when the server does."""
 
+_PING_SLOT_S: Final = 0.25
+"""Pings are due at multiples of it: many clients in one turn cost a third of as many turns."""
+
 _Request = PrepareLanguageModels | OpenRecognition | Interpret
 
 log = structlog.get_logger(__name__)
@@ -83,13 +86,14 @@ class Connection:
             parameters=services.parameters,
             admit=self._admit,
         )
+        self._parser = ClientParser()
         self._place: Place | None = None
         self._refusal: CapacityError | None = None
         self._last_words = Close(code=CLOSE_GOING_AWAY, reason=SHUTDOWN_REASON)
         self._send_message, self._outbox = trio.open_memory_channel[ServerMessage | Close](_OUTBOX_MESSAGES)
         self._nursery: trio.Nursery | None = None
         self._timer = trio.CancelScope()
-        self._pinging = False
+        self._pinged_s = -math.inf
         self._recognition: Recognition | None = None
         self._channel_state = b""
         self._party = party(transport.user, transport.address)
@@ -155,7 +159,7 @@ class Connection:
         """Hand one message to the session and see a request of it through before the next one."""
         now_s = trio.current_time()
         try:
-            message = parse_client_message(data)
+            message = self._parser.parse(data)
         except RemoteProtocolError as error:
             self._perform(self._session.malformed(error, now_s))
             return
@@ -308,33 +312,35 @@ class Connection:
             self._timer.deadline = deadline_s
 
     async def _keep_time(self) -> None:
-        ping_interval_s = self._services.settings.server.ping_interval_s
         while True:
             deadline_s = self._session.next_deadline_s
             with trio.CancelScope() as self._timer:
-                self._timer.deadline = min(
-                    math.inf if deadline_s is None else deadline_s,
-                    math.inf if self._pinging else self._transport.last_received_s + ping_interval_s,
-                )
+                self._timer.deadline = min(math.inf if deadline_s is None else deadline_s, self._sign_of_life_due_s)
                 await trio.sleep_forever()
             now_s = trio.current_time()
             self._perform(self._session.tick(now_s))
-            if not self._pinging and self._transport.last_received_s + ping_interval_s <= now_s:
-                assert self._nursery is not None
-                self._pinging = True
-                self._nursery.start_soon(self._ping)
+            if self._sign_of_life_due_s <= now_s:
+                await self._ask_for_life(now_s)
 
-    async def _ping(self) -> None:
-        """Ask a silent peer for a sign of life."""
-        try:
-            with trio.fail_after(self._services.settings.server.ping_timeout_s):
-                await self._transport.ping()
-        except (trio.TooSlowError, TransportClosedError):
+    @property
+    def _sign_of_life_due_s(self) -> float:
+        """When a silent peer is pinged, or given up where it has not been heard since."""
+        server = self._services.settings.server
+        heard_s = self._transport.last_received_s
+        if self._pinged_s > heard_s:
+            return self._pinged_s + server.ping_timeout_s
+        return math.ceil((heard_s + server.ping_interval_s) / _PING_SLOT_S) * _PING_SLOT_S
+
+    async def _ask_for_life(self, now_s: float) -> None:
+        if self._pinged_s > self._transport.last_received_s:
             self._log.info("client gone, no pong")
             self._end()
-        finally:
-            self._pinging = False
-            self._timer.deadline = -math.inf
+            return
+        self._pinged_s = now_s
+        try:
+            await self._transport.ping()
+        except TransportClosedError:
+            self._end()
 
     # --- writing ------------------------------------------------------------------------------------------------
 

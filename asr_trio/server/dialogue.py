@@ -111,7 +111,8 @@ class Dialogue:
             raise TransportClosedError("The request has ended") from None
 
     async def ping(self) -> None:
-        """Do nothing: the HTTP server sees it when the client goes."""
+        """Answer for the client: the HTTP server sees it when it goes."""
+        self._last_received_s = trio.current_time()
         await trio.lowlevel.checkpoint()
 
     async def close(self, _code: int, reason: str) -> None:

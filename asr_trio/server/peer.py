@@ -35,7 +35,7 @@ class Peer(Protocol):
         """
 
     async def ping(self) -> None:
-        """Ask for a sign of life and wait for it.
+        """Ask for a sign of life; it shows in `last_received_s`.
 
         Raises:
             TransportClosedError: it is gone.

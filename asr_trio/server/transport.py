@@ -41,6 +41,8 @@ MESSAGE_FRAGMENTS: Final = 4096
 CONTROL_FRAMES: Final = 1024
 """Pings between two messages: a session ends after a minute without message, so this is 17 a second."""
 _REFUSAL_LINGER_S: Final = 0.5
+_PING: Final = b"\x89\x00"
+_PONG: Final = 0x8A
 _CUT_OFF_S: Final = 0.1
 """For the last words to a peer at the end of a drain: a socket with room takes them at once."""
 _RECEIVE_BYTES: Final = 65_536
@@ -87,6 +89,7 @@ class _GuardedStream(trio.abc.Stream):
             message_bytes=limits.message_bytes, fragments=MESSAGE_FRAGMENTS, control_frames=CONTROL_FRAMES
         )
         self._cut = False
+        self._sent: trio.Event | None = None
         self._splitter = FrameSplitter()
         self._for_library = b""
         self._library_called = trio.Event()
@@ -201,9 +204,19 @@ class _GuardedStream(trio.abc.Stream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all or break the connection: half a frame is never followed by another."""
+        while self._sent is not None:
+            await self._sent.wait()
         if self._cut:
             raise trio.BrokenResourceError("an earlier send was cut off in the middle")
         self._cut = True
+        self._sent = trio.Event()
+        try:
+            await self._send_in_time(data)
+        finally:
+            self._sent.set()
+            self._sent = None
+
+    async def _send_in_time(self, data: bytes | bytearray | memoryview) -> None:
         with trio.move_on_after(self._send_timeout_s) as scope:
             await self._stream.send_all(data)
         if scope.cancelled_caught:
@@ -257,7 +270,8 @@ class Transport:
                 case None:
                     return await self._get_message()
                 case Foreign(data=data):
-                    await self._work_off(data)
+                    if data[0] != _PONG:  # that it came is all that there is to know
+                        await self._work_off(data)
                 case message:
                     return message
         return self._waiting.popleft()
@@ -294,15 +308,19 @@ class Transport:
             raise TransportClosedError("The connection ended") from closed
 
     async def ping(self) -> None:
-        """Ping and wait for the pong; the caller sets the deadline, as this never ends where the peer has gone.
+        """Ping; the pong, as anything that comes, shows in `last_received_s`.
+
+        The library's own ping would keep a task waiting for the pong: half the cost of a session that does nothing.
 
         Raises:
             TransportClosedError: the connection is closed.
         """
         try:
-            await self._websocket.ping()
-        except trio_websocket.ConnectionClosed as closed:
+            if not self._websocket.closed:
+                return await self._stream.send_all(_PING)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as closed:
             raise TransportClosedError("The connection ended") from closed
+        raise TransportClosedError("The connection ended")
 
     async def close(self, code: int, reason: str) -> None:
         """Send a close frame, wait for the peer's a short time and close the socket. Safe to call again."""

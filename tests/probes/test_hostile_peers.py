@@ -214,6 +214,12 @@ async def test_a_half_open_peer_is_found_by_ping():
         assert PING in opcodes
 
 
+async def test_a_peer_that_answers_pings_is_kept():
+    async with besieged(server={"ping_interval_s": 0.2, "ping_timeout_s": 0.3}) as server, server.connect() as session:
+        await trio.sleep(2.0)  # silent, but for what answers pings
+        assert await session.get_parameters("decoder.maxSentences") == {"decoder.maxSentences": "1"}
+
+
 async def test_sessions_on_an_overloaded_machine_get_their_results_and_none_is_closed():
     """Pings of a server whose loop is late, or whose peers are, must not take healthy sessions for dead."""
     times = {"ping_interval_s": 0.2, "ping_timeout_s": 10.0}
