@@ -21,6 +21,10 @@ FOUND = {
         ),
     ),
     "other samples, or none, by the length of the packets": ("audio", b"\0\3" + SOUND_THAT_BEGINS_PAST_THE_END),
+    "a frame more or less at the start, by the length of the packets": (
+        "audio",
+        b"\x14\3\xff\xf3\x88\xc4" + bytes(284) + b"\xff\xf3\x98\xc4\0\x21" + bytes(10),
+    ),
     "a number that is none": ("ipc", ipc.encode(base.Final(alternatives=(), cpu_s=math.nan))),
 }
 

@@ -22,9 +22,9 @@ TURN_BYTES: Final = 1 << 20
 """Samples given out at once, half a minute of them: a few bytes of FLAC unfold to hours of silence."""
 _READ_BYTES: Final = 1_024
 """What the library reads at once. It guesses nothing from the first bytes, as it is told what they are."""
-_READ_WHOLE: Final = frozenset({"aiff"})
-"""What is read in whole pieces of that size, so that a file whose own sizes are wrong gives the same however it was
-cut. Speech in this container is never so small that this takes more than a tenth of a second."""
+_READ_WHOLE: Final = frozenset({"aiff", "mp3"})
+"""Of these the head is read in whole pieces of that size: what the library makes of a head that lies hangs on how much
+it got at once. For the others that would take longer than live speech at a low bit rate can wait."""
 
 
 class StreamDecoder:
@@ -52,6 +52,7 @@ class StreamDecoder:
         self._output = bytearray()
         self._last = False
         self._closed = False
+        self._opened = False
         self._error: AudioFormatError | None = None
         threading.Thread(target=self._run, name=f"decoder of {codec}", daemon=True).start()
 
@@ -87,7 +88,7 @@ class StreamDecoder:
 
     def read(self, count: int) -> bytes:
         """Return up to `count` bytes once there are any, or none at the end: what the library calls."""
-        wanted = count if self._codec in _READ_WHOLE else 1
+        wanted = count if self._codec in _READ_WHOLE and not self._opened else 1
         with self._turn:
             while len(self._input) < wanted and not self._last and not self._closed:
                 self._hand_over()
@@ -129,6 +130,7 @@ class StreamDecoder:
         # Type and parameters are known from the first bytes: the library need not read ahead to find them out.
         hurry = {"analyzeduration": "0", "probesize": "2048"}
         with av.open(self, mode="r", format=self._codec, buffer_size=_READ_BYTES, options=hurry) as container:
+            self._opened = True
             resampler: av.AudioResampler | None = None
             for packet in container.demux(container.streams.audio[0]):
                 for frame in self._frames(packet):

@@ -45,6 +45,8 @@ def main() -> None:
         rates = in_rate_hz.to_bytes(3, "little") + out_rate_hz.to_bytes(3, "little")
         values = struct.pack("<300f", *(source.uniform(-1, 1) for _ in range(300)))
         (resampler / f"noise_{in_rate_hz}_{out_rate_hz}").write_bytes(rates + bytes([0, 0, 99, 77]) + values)
+    same_rate = (16_000).to_bytes(3, "little") * 2
+    (resampler / "not_a_number_16000_16000").write_bytes(same_rate + bytes(4) + struct.pack("<3f", 0.5, math.nan, 0.5))
 
 
 if __name__ == "__main__":

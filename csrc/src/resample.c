@@ -368,6 +368,9 @@ static void forget(asr_resampler *resampler) {
     resampler->origin += (int64_t)drop;
 }
 
+/* Not-a-number would not go away again in what comes after. */
+static float finite_or_zero(float value) { return value - value == 0.0f ? value : 0.0f; }
+
 /* Takes input of either type; returns how many samples. */
 static size_t take(asr_resampler *resampler, const int16_t *in_i16, const float *in_f32, size_t count) {
     const size_t limit = resampler->capacity - resampler->table->taps - ASR_ROW_MULTIPLE - resampler->fill;
@@ -379,8 +382,7 @@ static size_t take(asr_resampler *resampler, const int16_t *in_i16, const float 
         }
     } else if (in_f32 != NULL) {
         for (size_t i = 0; i < taken; i++) {
-            const float value = in_f32[i];
-            cells[i] = value - value == 0.0f ? value : 0.0f; /* not-a-number would not go away again */
+            cells[i] = finite_or_zero(in_f32[i]);
         }
     } else {
         memset(cells, 0, taken * sizeof(float));
@@ -452,6 +454,9 @@ static int process(asr_resampler *resampler, const int16_t *in_i16, const float 
             memmove(out_i16, in_i16, count * sizeof *in_i16);
         } else if (count > 0) {
             memmove(out_f32, in_f32, count * sizeof *in_f32);
+            for (size_t i = 0; i < count; i++) {
+                out_f32[i] = finite_or_zero(out_f32[i]);
+            }
         }
         *in_count = count;
         *out_count = count;

@@ -140,11 +140,12 @@ def test_int16_is_rounded_half_to_even_and_saturated():
     assert exact.dtype == np.float32
 
 
-def test_not_a_number_does_not_stay():
+@pytest.mark.parametrize("rate_hz", [44_100, OUT_HZ])
+def test_not_a_number_does_not_stay(rate_hz):
     samples = np.zeros(4_000, np.float32)
     samples[7] = np.nan
     samples[9] = np.inf
-    assert np.isfinite(resample(samples, 44_100)).all()
+    assert np.isfinite(resample(samples, rate_hz)).all()
 
 
 @pytest.mark.parametrize("quality", ["fast", "best"])
