@@ -3,7 +3,7 @@
     serve ─┬─ worker pool
            ├─ shared quota        (where one is configured)
            ├─ HTTP port           (stays to the very end: readiness must be seen to fall)
-           ├─ loop watch
+           ├─ loop watch, pings
            └─ listeners ── connections
 
 Drain: readiness falls, the listeners close, idle sessions are closed with 1001 at once and the others after their
@@ -38,6 +38,8 @@ from asr_trio.server.tls import Tls
 from asr_trio.server.transport import TransportLimits, serve_stream
 
 _LOOP_WATCH_INTERVAL_S: Final = 0.1
+_PULSE_INTERVAL_S: Final = 1.0
+"""Between two looks at who has been silent for long: one task for all, since a timer for each would cost more."""
 _REFUSAL_TIMEOUT_S: Final = 0.1
 _BACKLOG: Final = 1024
 """A burst of calls after an outage must find room while the loop is busy with handshakes."""
@@ -122,6 +124,7 @@ class Server:
             if self._settings.server.http_enabled:
                 http_port = await nursery.start(serve_http, services, self._tls.http)
             nursery.start_soon(self._watch_loop)
+            nursery.start_soon(self._keep_in_touch)
             await self._serve_websocket(http_port, task_status)
             await trio.to_thread.run_sync(services.tracing.end)
             nursery.cancel_scope.cancel()
@@ -193,6 +196,13 @@ class Server:
             yield
         finally:
             self._connections.discard(connection)
+
+    async def _keep_in_touch(self) -> NoReturn:
+        while True:
+            await trio.sleep(_PULSE_INTERVAL_S)
+            now_s = trio.current_time()
+            for connection in list(self._connections):
+                connection.pulse(now_s)
 
     async def _watch_loop(self) -> NoReturn:
         """Measure how late the event loop is: the one number that says whether it does too much."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
+import msgspec
 import structlog
 import trio
 
@@ -65,12 +66,13 @@ sent the message, and where the answer comes before that it waits for 30 s."""
 _RELEASE_LINGER_S: Final = 0.25
 """After RELEASE_SESSION the client may close first: the Java SDK reports a connection failure when the server does."""
 
-_PING_SLOT_S: Final = 0.25
-"""Pings are due at multiples of it: many clients in one turn cost a third of as many turns."""
-
 _Request = PrepareLanguageModels | OpenRecognition | Interpret
 
 log = structlog.get_logger(__name__)
+
+
+class _Ping(msgspec.Struct, frozen=True):
+    """For the writer: ask the peer for a sign of life."""
 
 
 class Connection:
@@ -90,7 +92,7 @@ class Connection:
         self._place: Place | None = None
         self._refusal: CapacityError | None = None
         self._last_words = Close(code=CLOSE_GOING_AWAY, reason=SHUTDOWN_REASON)
-        self._send_message, self._outbox = trio.open_memory_channel[ServerMessage | Close](_OUTBOX_MESSAGES)
+        self._send_message, self._outbox = trio.open_memory_channel[ServerMessage | Close | _Ping](_OUTBOX_MESSAGES)
         self._nursery: trio.Nursery | None = None
         self._timer = trio.CancelScope()
         self._pinged_s = -math.inf
@@ -227,7 +229,7 @@ class Connection:
             recognition.span.set_attribute("asr.status", message.result_status.value)
             self._log.info("recognition", status=message.result_status.value, lm=recognition.lm_label)
 
-    def _post(self, message: ServerMessage | Close) -> None:
+    def _post(self, message: ServerMessage | Close | _Ping) -> None:
         try:
             self._send_message.send_nowait(message)
         except trio.WouldBlock:
@@ -315,31 +317,20 @@ class Connection:
         while True:
             deadline_s = self._session.next_deadline_s
             with trio.CancelScope() as self._timer:
-                self._timer.deadline = min(math.inf if deadline_s is None else deadline_s, self._sign_of_life_due_s)
+                self._timer.deadline = math.inf if deadline_s is None else deadline_s
                 await trio.sleep_forever()
-            now_s = trio.current_time()
-            self._perform(self._session.tick(now_s))
-            if self._sign_of_life_due_s <= now_s:
-                await self._ask_for_life(now_s)
+            self._perform(self._session.tick(trio.current_time()))
 
-    @property
-    def _sign_of_life_due_s(self) -> float:
-        """When a silent peer is pinged, or given up where it has not been heard since."""
+    def pulse(self, now_s: float) -> None:
+        """Ask a silent peer for a sign of life, and give up one that has given none: called from time to time."""
         server = self._services.settings.server
         heard_s = self._transport.last_received_s
-        if self._pinged_s > heard_s:
-            return self._pinged_s + server.ping_timeout_s
-        return math.ceil((heard_s + server.ping_interval_s) / _PING_SLOT_S) * _PING_SLOT_S
-
-    async def _ask_for_life(self, now_s: float) -> None:
-        if self._pinged_s > self._transport.last_received_s:
+        if self._pinged_s <= heard_s:
+            if heard_s + server.ping_interval_s <= now_s:
+                self._pinged_s = now_s
+                self._post(_Ping())
+        elif self._pinged_s + server.ping_timeout_s <= now_s:
             self._log.info("client gone, no pong")
-            self._end()
-            return
-        self._pinged_s = now_s
-        try:
-            await self._transport.ping()
-        except TransportClosedError:
             self._end()
 
     # --- writing ------------------------------------------------------------------------------------------------
@@ -355,6 +346,9 @@ class Connection:
                     await self._transport.close(message.code, message.reason)
                     self._end()
                     return
+                if isinstance(message, _Ping):
+                    await self._transport.ping()
+                    continue
                 await self._transport.send(serialize(message))
                 released = isinstance(message, Response) and message.method == Method.RELEASE_SESSION
             except TransportClosedError:
@@ -372,7 +366,7 @@ class Connection:
                 break
         self._outbox.close()
 
-    def _report_undeliverable(self, message: ServerMessage | Close) -> None:
+    def _report_undeliverable(self, message: ServerMessage | Close | _Ping) -> None:
         if isinstance(message, RecognitionResult):
             self._log.warning("result not delivered, the client has gone", status=message.result_status)
 
