@@ -22,6 +22,9 @@ MEAN_WEIGHT_FRAMES: Final = 30.0
 """Frames that the starting mean counts for; most of a segment is heard before it is decoded."""
 MEAN_WEIGHT_MAX_FRAMES: Final = 500.0
 """Older frames fade beyond this, so that the mean follows a caller who moves."""
+MEAN_WEIGHT_CARRIED_FRAMES: Final = 150.0
+"""What the mean counts for when the next segment begins, whose own mean says more: carried whole, it makes 49.6 % of
+the words of read sentences wrong where it is 47.9 so."""
 
 NARROW_SHARE_MAX: Final = 0.05
 """Share of a frame's energy above TELEPHONE_HZ: the highest of a second of wide-band speech or noise is at least 0.14
@@ -137,10 +140,13 @@ class Channel:
         sums = self._sum + np.cumsum(cepstra, axis=0)
         counts = self._frames + np.arange(1.0, len(cepstra) + 1.0)
         self._sum, self._frames = sums[-1], float(counts[-1])
-        if self._frames > MEAN_WEIGHT_MAX_FRAMES:
-            self._sum = self._sum * (MEAN_WEIGHT_MAX_FRAMES / self._frames)
-            self._frames = MEAN_WEIGHT_MAX_FRAMES
+        self._fade(MEAN_WEIGHT_MAX_FRAMES)
         return np.asarray(cepstra - sums / counts[:, None, None])
+
+    def _fade(self, most_frames: float) -> None:
+        if self._frames > most_frames:
+            self._sum = self._sum * (most_frames / self._frames)
+            self._frames = most_frames
 
     @property
     def row(self) -> int:
@@ -163,7 +169,8 @@ class Channel:
         self.warp = int(np.argmax(gains - self._warp_prior))
 
     def end_segment(self) -> None:
-        """Keep what was compared; settle the warp when that is enough."""
+        """Keep what was compared; settle the warp when that is enough; make room for the mean of the next segment."""
+        self._fade(MEAN_WEIGHT_CARRIED_FRAMES)
         self._warp_gains = self._warp_gains + self._segment_gains.sum(axis=0)
         self._warp_frames += len(self._segment_gains)
         self._segment_gains = self._segment_gains[:0]

@@ -49,6 +49,14 @@ def test_band_is_told_by_the_audio(cutoff_hz: float, narrow: bool) -> None:
     assert (channel._band is BANDS.narrow) == narrow
 
 
+def test_the_next_segment_outweighs_what_is_carried_over() -> None:
+    channel = known_channel()
+    channel.subtract_mean(np.zeros((1000, 1, 13)))
+    channel.end_segment()
+    channel.subtract_mean(np.ones((150, 1, 13)))
+    assert channel.mean[0, 0] == pytest.approx(0.5)
+
+
 def voice_front_end() -> FrontEnd:
     return FrontEnd(read_parameters(str(package_model_folder() / "en-us")), WARPS)
 
