@@ -259,7 +259,7 @@ class _PocketSphinxRecognition:
 class _FreeRecognition(_PocketSphinxRecognition):
     """Free speech."""
 
-    heard_frames = 250
+    heard_frames = 200
 
     def __init__(self, lm: str, *args: Any) -> None:
         super().__init__(*args)
