@@ -24,6 +24,7 @@ from .test_commands import DOCUMENTS, ROOT
 CI: Final = (ROOT / ".ci" / "run").read_text("utf-8")
 ELSEWHERE: Final = {
     ".venv/bin/pip install --quiet . && .venv/bin/asr-trio serve --open": "benchmarks/newcomer.py",
+    ".venv/bin/pip install --quiet . && .venv/bin/asr-trio demo": ".ci/run, by its wheel",
     "tests/run": ".ci/run",
     "--editable '.[lint]'": ".ci/run, by its installation",
     ".venv/bin/ruff format": ".ci/run",
