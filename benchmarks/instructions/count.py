@@ -7,6 +7,10 @@ Counted are the parser, a whole recognition in the session (parse, decide, write
 compiler, and the kind of processor. There they may differ by 3 %. Where a machine is not in the file the Python counts
 are judged against a calibration loop of the same run, and those of the C core against another compiler's, by 15 %: a
 gross mistake still shows, and another compiler's taste does not. `--update` writes this machine's counts into the file.
+
+The interpreter's caches go by addresses, so that where its objects happen to lie moves a count, by up to 3 % where two
+hot names fall on one place. Counts of Python that are out of bounds are therefore taken again with the objects laid
+elsewhere, and the least of them are judged.
 """
 
 from __future__ import annotations
@@ -32,6 +36,7 @@ ROOT = HERE.parents[1]
 EXPECTED = HERE / "expected.json"
 TOLERANCE = 0.03
 FOREIGN_TOLERANCE = 0.15
+LAYOUTS = 4
 CORE_LEVELS = {"core scalar": 1} | ({"core sse2": 2} if platform.machine() in {"x86_64", "AMD64"} else {})
 """By the numbers of ``asr_simd``."""
 PYTHON_SECTIONS = [name for name in work.SECTIONS if name != "calibration"]
@@ -57,8 +62,14 @@ def compiler() -> str:
     return f"{version.splitlines()[0]} {vectors()}"
 
 
-def callgrind(function: str, command: list[str]) -> list[int]:
-    """Return the instructions inside each outermost call of a function."""
+def callgrind(function: str, command: list[str], layout: int = 0) -> list[int]:
+    """Return the instructions inside each outermost call of a function.
+
+    Args:
+        function: by its name in the program.
+        command: the program.
+        layout: another number lays the program's objects elsewhere in memory.
+    """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
         subprocess.run(
@@ -71,7 +82,7 @@ def callgrind(function: str, command: list[str]) -> list[int]:
                 *command,
             ],
             cwd=ROOT,
-            env=os.environ | {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
+            env=os.environ | {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "LAYOUT": "x" * 48 * layout},
             capture_output=True,
             check=True,
         )
@@ -80,9 +91,15 @@ def callgrind(function: str, command: list[str]) -> list[int]:
         return [int(total[1]) for total in totals if total]
 
 
-def count_python() -> dict[str, int]:
-    counts = callgrind("PyRun_SimpleStringFlags", [sys.executable, "-m", "benchmarks.instructions.work"])
+def count_python(layout: int = 0) -> dict[str, int]:
+    counts = callgrind("PyRun_SimpleStringFlags", [sys.executable, "-m", "benchmarks.instructions.work"], layout)
     return dict(zip(work.SECTIONS, counts, strict=True))
+
+
+def count_python_anew(count: dict[str, int]) -> dict[str, int]:
+    """Return the least of a count and those of other layouts."""
+    counts = [count, *(count_python(layout) for layout in range(1, LAYOUTS))]
+    return {name: min(count[name] for count in counts) for name in work.SECTIONS}
 
 
 def count_core() -> dict[str, int]:
@@ -119,6 +136,14 @@ def judge(python: dict[str, int], core: dict[str, int], expected: dict[str, dict
     return faults
 
 
+def check(expected: dict[str, dict[str, dict[str, int]]]) -> tuple[dict[str, int], list[str]]:
+    """Count, and return the counts with what is out of bounds."""
+    python, core = count_python(), count_core()
+    if judge(python, core, expected):
+        python = count_python_anew(python)
+    return python | core, judge(python, core, expected)
+
+
 def _difference(name: str, count: int, expected: float, tolerance: float) -> list[str]:
     change = count / expected - 1
     if abs(change) <= tolerance:
@@ -134,20 +159,19 @@ def main() -> int:
     arguments = parser.parse_args()
     if tool := missing_tool():
         parser.error(f"{tool} is missing")
-    python, core = count_python(), count_core()
-    for name, count in (python | core).items():
-        print(f"{name:12} {count:12,d}")
-    if arguments.json:
-        report: dict[str, Any] = {"benchmark": "instructions", "machine": machine.describe(), "results": python | core}
-        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
-    expected = json.loads(EXPECTED.read_text()) if EXPECTED.exists() else {"python": {}, "core": {}}
+    expected = json.loads(EXPECTED.read_text())
     if arguments.update:
-        expected["python"][interpreter()] = python
-        expected["core"][compiler()] = core
+        expected["python"][interpreter()] = count_python_anew(count_python())
+        expected["core"][compiler()] = count_core()
         EXPECTED.write_text(json.dumps(expected, indent=1, sort_keys=True) + "\n")
         return 0
-    faults = judge(python, core, expected)
+    counts, faults = check(expected)
+    for name, count in counts.items():
+        print(f"{name:12} {count:12,d}")
     print(*faults, sep="\n")
+    if arguments.json:
+        report: dict[str, Any] = {"benchmark": "instructions", "machine": machine.describe(), "results": counts}
+        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
     return 1 if faults else 0
 
 

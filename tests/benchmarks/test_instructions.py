@@ -21,9 +21,20 @@ def test_a_count_out_of_bounds_is_told(expected, parser, faults, monkeypatch):
     assert len(count.judge({"calibration": 100, "parser": parser, "session": 2000}, {}, expected)) == faults
 
 
+@pytest.mark.parametrize(("least", "faults"), [(1029, 0), (1031, 1)])
+def test_a_count_out_of_bounds_is_taken_again_with_other_layouts(least, faults, monkeypatch):
+    parser = [1100, 1200, least, 1300]
+    monkeypatch.setattr(count, "count_core", dict)
+    monkeypatch.setattr(count, "compiler", lambda: "none")
+    monkeypatch.setattr(
+        count, "count_python", lambda layout=0: {"calibration": 100, "parser": parser[layout], "session": 2000}
+    )
+    assert len(count.check(HERE)[1]) == faults
+
+
 @pytest.mark.slow
 def test_the_hot_paths_execute_no_more_instructions_than_they_did():
     if tool := count.missing_tool():
         pytest.skip(f"{tool} is missing")
     expected = json.loads(count.EXPECTED.read_text())
-    assert count.judge(count.count_python(), count.count_core(), expected) == []
+    assert count.check(expected)[1] == []
