@@ -10,13 +10,15 @@ from typing import Any
 KNOWN = importlib.util.find_spec("matplotlib") is not None
 
 
-def _figure(columns: int) -> tuple[Any, Any]:
+def _figure(columns: int, rows: int = 1) -> tuple[Any, Any]:
     import matplotlib as mpl
 
     mpl.use("Agg")
+    mpl.rcParams["svg.hashsalt"] = "asr_trio"
+    mpl.rcParams["svg.fonttype"] = "none"
     from matplotlib import pyplot as plt
 
-    return plt.subplots(1, columns, figsize=(5 * columns, 3.5), squeeze=False, layout="constrained")
+    return plt.subplots(rows, columns, figsize=(5 * columns, 3.5 * rows), squeeze=False, layout="constrained")
 
 
 def latencies(file: Path | None, series: Mapping[str, Sequence[float]], title: str) -> None:
@@ -56,3 +58,49 @@ def capacity(file: Path | None, results: Sequence[Mapping[str, Any]], limit_ms: 
         axis.grid(alpha=0.3)
         axis.legend()
     figure.savefig(file.with_suffix(".png"), dpi=110)
+
+
+def accuracy(file: Path | None, found: Mapping[str, Any]) -> None:
+    """Draw what `bench_accuracy` found; what was not measured stays empty."""
+    if file is None or not KNOWN:
+        return
+    figure, ((words, curve), (calibration, times)) = _figure(2, 2)
+    _words_wrong(words, found["sets"])
+    if scores := found.get("scores"):
+        _rejection(curve, scores["rejection by grammars"]["curve"])
+        for what in ("sentences of grammars", "words of grammars", "words of free speech"):
+            calibration.plot(*zip(*(bin_[:2] for bin_ in scores[what]["bins"]), strict=True), "o-", label=what)
+    calibration.plot((0, 1), (0, 1), color="grey", linewidth=0.8, linestyle=":")
+    calibration.set(xlabel="score / 100, mean of a tenth", ylabel="share that is right", title="Reliability of scores")
+    for name, errors_ms in found.get("word_time_errors_ms", {}).items():
+        times.hist(errors_ms, bins=range(-205, 206, 10), histtype="step", label=name)
+    times.axvspan(-50, 50, color="grey", alpha=0.15)
+    times.set(xlabel="too late, ms", ylabel="starts and ends of words", title="Word times against a forced alignment")
+    for axis in (words, curve, calibration, times):
+        axis.grid(alpha=0.3)
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend(fontsize=8)
+    figure.savefig(file, dpi=110, metadata={"Date": None} if file.suffix == ".svg" else None)
+
+
+def _words_wrong(axis: Any, sets: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    spoken = {name: rows for name, rows in sets.items() if "words_wrong_percent" in rows[0]}
+    for side, shift in ((0, -0.2), (1, 0.2)):
+        if rows := [both[side] for both in spoken.values()]:
+            places = [place + shift for place in range(len(rows))]
+            axis.barh(places, [row["words_wrong_percent"] for row in rows], 0.4, label=rows[0]["engine"])
+    axis.set_yticks(range(len(spoken)), spoken)
+    axis.invert_yaxis()
+    axis.set(xlabel="words wrong, %", title="Words wrong")
+
+
+def _rejection(axis: Any, curve: Sequence[Mapping[str, Any]]) -> None:
+    """Draw what is refused rightly over what is refused wrongly, for every threshold of the score."""
+    for what, label in (
+        ("oog_rejected", "outside the grammar"),
+        ("crossed_rejected", "recordings under other grammars"),
+        ("nospeech_rejected", "no speech"),
+    ):
+        if curve[0][what] is not None and curve[0]["right_lost"] is not None:
+            axis.plot([row["right_lost"] for row in curve], [row[what] for row in curve], label=label)
+    axis.set(xlim=(0, 0.3), ylim=(0.7, 1), xlabel="right results lost", ylabel="rejected", title="Rejection")

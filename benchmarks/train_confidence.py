@@ -1,7 +1,8 @@
 """Train the confidence scores of `asr_trio.recognizer.confidence` on the development recordings.
 
 Prints what cross-validation over speakers says and writes asr_trio/recognizer/confidence.json. Run from the root of the
-checkout: ``python -m benchmarks.train_confidence``. The same corpus serves for the figures of docs/recognition.md.
+checkout: ``python -m benchmarks.train_confidence``. `benchmarks.bench_accuracy` prints the same cross-validation, and
+writes nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: as in a work
 
 import jiwer
 import numpy as np
+from scipy.special import expit
 
 from asr_trio.config import ModelSettings, RecognizerSettings
 from asr_trio.recognizer import base
@@ -36,6 +38,7 @@ DECAY = 3e-3
 FREE_DECAY = 1e-2
 """There are fewer words of free speech to learn from."""
 AUDIO_LIMIT_S = 6
+THRESHOLDS = (5, 10, 15, 20, 25, 30, 40, 50)
 
 
 def decode(recognition, pair):
@@ -63,8 +66,8 @@ def correct_words(reference: list[str], words: list[str]) -> list[bool]:
     return right
 
 
-def collect_grammars(engine: PocketSphinxEngine, registry: ModelRegistry):
-    """Decode all pairs with a grammar; return evidence, labels and folds of sentences and of words."""
+def collect_grammars(engine: PocketSphinxEngine, registry: ModelRegistry, every: int):
+    """Decode every so many-th pair with a grammar; return evidence and labels of sentences and of words."""
     models = {}
     for name in [*corpus.GRAMMARS, "low_digit", "high_digit"]:
         compiled = compile_grammar(
@@ -80,7 +83,7 @@ def collect_grammars(engine: PocketSphinxEngine, registry: ModelRegistry):
         + corpus.crossed_pairs(words_of)
     )
     sentences, words = [], []
-    for pair in pairs:
+    for pair in pairs[::every]:
         recognition = engine.open((models[pair.grammar],), base.DecoderSettings(), b"")
         segments, scores = decode(recognition, pair)
         loaded = recognition._loaded
@@ -103,11 +106,11 @@ def collect_grammars(engine: PocketSphinxEngine, registry: ModelRegistry):
     return sentences, words
 
 
-def collect_free(engine: PocketSphinxEngine):
-    """Decode sentences, and what is no speech, without a grammar; return evidence, labels and folds of words."""
+def collect_free(engine: PocketSphinxEngine, every: int):
+    """Decode sentences, and what is no speech, without a grammar; return evidence and labels of words."""
     words = []
     silent = {pair.path: pair for pair in corpus.silent_pairs()}
-    for pair in [*corpus.free_pairs(), *silent.values()]:
+    for pair in [*corpus.free_pairs(), *silent.values()][::every]:
         model = base.StatisticalModel(name="general", lm="general")
         recognition = engine.open((model,), base.DecoderSettings(), b"")
         segments, scores = decode(recognition, pair)
@@ -147,7 +150,7 @@ def network(evidence, labels, hidden, *, decay, steps=500, rate=0.02, seed=0):
     target = labels[:, None].astype(float)
     for step in range(1, steps + 1):
         inner = np.tanh(evidence @ values[0] + values[1]) if hidden else evidence
-        error = (1 / (1 + np.exp(-(inner @ values[-2] + values[-1]))) - target) / len(evidence)
+        error = (expit(inner @ values[-2] + values[-1]) - target) / len(evidence)
         gradients = [inner.T @ error + decay * values[-2], error.sum(axis=0)]
         if hidden:
             back = (error @ values[-2].T) * (1 - inner * inner)
@@ -162,7 +165,7 @@ def network(evidence, labels, hidden, *, decay, steps=500, rate=0.02, seed=0):
 
 def apply(values, evidence):
     inner = np.tanh(evidence @ values[0] + values[1]) if len(values) > 2 else evidence
-    return 1 / (1 + np.exp(-(inner @ values[-2] + values[-1])[:, 0]))
+    return expit(inner @ values[-2] + values[-1])[:, 0]
 
 
 def log_odds(probability):
@@ -175,7 +178,7 @@ def scale(probability, labels, weights):
     inputs = np.stack([log_odds(probability), np.ones(len(labels))], axis=1)
     values = np.array([1.0, 0.0])
     for _ in range(50):
-        found = 1 / (1 + np.exp(-inputs @ values))
+        found = expit(inputs @ values)
         slope = inputs.T @ (weights * (found - labels))
         curve = (inputs * (weights * found * (1 - found))[:, None]).T @ inputs
         values = values - np.linalg.solve(curve + 1e-6 * np.eye(2), slope)
@@ -197,7 +200,7 @@ def train(rows, hidden, decay):
             fitted = network(scaled[inside], labels[inside], hidden, decay=decay)
             held_out[~inside] = apply(fitted, scaled[~inside])
     slope, offset = scale(held_out, labels, weights)
-    held_out = 1 / (1 + np.exp(-(slope * log_odds(held_out) + offset)))
+    held_out = expit(slope * log_odds(held_out) + offset)
     values = network(scaled, labels, hidden, decay=decay)
     values[-2], values[-1] = slope * values[-2], slope * values[-1] + offset
     layers = {
@@ -213,10 +216,12 @@ def rounded(values):
     return [rounded(value) if np.ndim(value) else float(f"{value:.5g}") for value in values]
 
 
-def area_under_curve(inside, outside) -> float:
+def area_under_curve(inside, outside) -> float | None:
     inside, outside = np.asarray(inside), np.asarray(outside)
+    if not len(inside) or not len(outside):
+        return None
     greater = (inside[:, None] > outside[None]).mean()
-    return float(greater + (inside[:, None] == outside[None]).mean() / 2)
+    return round(float(greater + (inside[:, None] == outside[None]).mean() / 2), 4)
 
 
 def calibration(scores, labels, weights) -> tuple[float, list[tuple[float, float, int]]]:
@@ -232,13 +237,12 @@ def calibration(scores, labels, weights) -> tuple[float, list[tuple[float, float
     return error, bins
 
 
-def report(name, scores, labels, weights) -> dict:
+def report(scores, labels, weights) -> dict:
     error, bins = calibration(scores, labels, weights)
     sure = scores >= 0.9
     return {
-        "what": name,
         "n": len(scores),
-        "auc": round(area_under_curve(scores[labels], scores[~labels]), 4),
+        "auc": area_under_curve(scores[labels], scores[~labels]),
         "calibration_error": round(error, 4),
         "right_at_90_or_more": (
             round(float(np.average(labels[sure], weights=weights[sure])), 4) if sure.any() else None
@@ -257,17 +261,16 @@ def rejection(sentences, probability) -> dict:
     outside = np.array([p for pair, p, _ in found if pair.kind == "oog"])
     crossed = np.array([p for pair, p, _ in found if pair.kind.endswith(" x")])
     silent = np.array([p for pair, p, _ in found if pair.kind == "nospeech"])
-    curve = [
-        {
+
+    def at(threshold: float) -> dict:
+        return {
             "threshold": threshold,
-            "oog_rejected": round(float((outside < threshold / 100).mean()), 4),
-            "crossed_rejected": round(float((crossed < threshold / 100).mean()), 4),
-            "nospeech_rejected": round(float((silent < threshold / 100).mean()), 4),
-            "right_lost": round(float((right < threshold / 100).mean()), 4),
-            "covered_lost": round(float((everything < threshold / 100).mean()), 4),
+            "oog_rejected": share(outside < threshold / 100),
+            "crossed_rejected": share(crossed < threshold / 100),
+            "nospeech_rejected": share(silent < threshold / 100),
+            "right_lost": share(right < threshold / 100),
+            "covered_lost": share(everything < threshold / 100),
         }
-        for threshold in (5, 10, 15, 20, 25, 30, 40, 50)
-    ]
 
     def of(condition):
         return [p for pair, p, exact in found if condition(pair, exact)]
@@ -285,7 +288,11 @@ def rejection(sentences, probability) -> dict:
             of(lambda pair, _: pair.kind == "half digits" and not pair.covered),
         ),
     }
-    return {"auc": {name: round(value, 4) for name, value in goals.items()}, "curve": curve}
+    return {"auc": goals, "curve": [at(threshold) for threshold in range(101)]}
+
+
+def share(conditions: np.ndarray) -> float | None:
+    return round(float(conditions.mean()), 4) if len(conditions) else None
 
 
 def free_rejection(words, held_out) -> list[dict]:
@@ -299,30 +306,60 @@ def free_rejection(words, held_out) -> list[dict]:
         {
             "threshold": threshold,
             "nospeech_with_words": len(silent),
-            "of_them_rejected": round(float((silent < threshold / 100).mean()), 4),
-            "sentences_lost": round(float((spoken < threshold / 100).mean()), 4),
+            "of_them_rejected": share(silent < threshold / 100),
+            "sentences_lost": share(spoken < threshold / 100),
         }
-        for threshold in (5, 10, 15, 20, 25, 30)
+        for threshold in THRESHOLDS
     ]
 
 
-def main() -> None:
-    settings = RecognizerSettings()
-    registry = ModelRegistry(settings)
-    engine = PocketSphinxEngine("general", ModelSettings())
-    sentences, words = collect_grammars(engine, registry)
-    free_words = collect_free(engine)
+def evaluate(settings: ModelSettings, every: int = 1) -> tuple[dict, dict]:
+    """Train on every so many-th recording; return the coefficients, and what cross-validation over speakers says."""
+    engine = PocketSphinxEngine("general", settings)
+    sentences, words = collect_grammars(engine, ModelRegistry(RecognizerSettings()), every)
+    free_words = collect_free(engine, every)
     usable = [number for number, row in enumerate(sentences) if row[1] is not None]
-    sentence_layers, held_out, labels, weights = train([sentences[number] for number in usable], HIDDEN, DECAY)
-    print(json.dumps(report("sentences of grammars", held_out, labels, weights)))
-    print(json.dumps(rejection(sentences, dict(zip(usable, held_out.tolist(), strict=True)))))
-    word_layers, held_out, labels, weights = train(words, HIDDEN, DECAY)
-    print(json.dumps(report("words of grammars", held_out, labels, weights)))
-    free_layers, held_out, labels, weights = train(free_words, HIDDEN, FREE_DECAY)
-    print(json.dumps(report("words of free speech", held_out, labels, weights)))
-    print(json.dumps(free_rejection(free_words, held_out)))
-    result = {"sentence": sentence_layers, "word": word_layers, "free_word": free_layers}
-    TARGET.write_text(json.dumps(result, separators=(",", ":")) + "\n", encoding="utf-8")
+    kinds = {
+        "sentence": ("sentences of grammars", [sentences[number] for number in usable], HIDDEN, DECAY),
+        "word": ("words of grammars", words, HIDDEN, DECAY),
+        "free_word": ("words of free speech", free_words, HIDDEN, FREE_DECAY),
+    }
+    layers, reports, held_out = {}, {}, {}
+    for name, (what, rows, hidden, decay) in kinds.items():
+        layers[name], held_out[name], labels, weights = train(rows, hidden, decay)
+        reports[what] = report(held_out[name], labels, weights)
+    probability = dict(zip(usable, held_out["sentence"].tolist(), strict=True))
+    reports["rejection by grammars"] = rejection(sentences, probability)
+    reports["rejection by free speech"] = free_rejection(free_words, held_out["free_word"])
+    return layers, reports
+
+
+def print_reports(reports: dict) -> None:
+    """Print what `evaluate` found, in the tables of docs/recognition.md."""
+    print("\n| what | area under the curve | calibration error | right of those scored 90 or more |\n|---|---|---|---|")
+    for what in ("sentences of grammars", "words of grammars", "words of free speech"):
+        found = reports[what]
+        right = "" if found["right_at_90_or_more"] is None else f"{100 * found['right_at_90_or_more']:.0f} %"
+        print(
+            f"| {what} ({found['n']}) | {found['auc']} | {found['calibration_error']:.3f} "
+            f"| {right} of {found['n_at_90_or_more']} |"
+        )
+    grammars = reports["rejection by grammars"]
+    print("\nInside against outside of a grammar, area under the curve:", json.dumps(grammars["auc"]))
+    print("\n| threshold | outside the grammar rejected | crossed rejected | no speech rejected | right results lost |")
+    print("|---|---|---|---|---|")
+    for row in grammars["curve"]:
+        if row["threshold"] in THRESHOLDS:
+            shares = (row[name] for name in ("oog_rejected", "crossed_rejected", "nospeech_rejected", "right_lost"))
+            cells = ("" if value is None else f"{100 * value:.1f} %" for value in shares)
+            print(f"| {row['threshold']} | {' | '.join(cells)} |")
+    print("\nFree speech:", json.dumps(reports["rejection by free speech"]))
+
+
+def main() -> None:
+    layers, reports = evaluate(ModelSettings())
+    print_reports(reports)
+    TARGET.write_text(json.dumps(layers, separators=(",", ":")) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
