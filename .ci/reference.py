@@ -19,11 +19,12 @@ from pydantic import BaseModel
 
 from asr_trio.cli.configuration import describe
 from asr_trio.cli.main import app
-from asr_trio.config import ModelSettings, Settings
+from asr_trio.config import Settings
 from asr_trio.protocol.parameters import RecognitionParameters
 from asr_trio.protocol.registry import PARAMETERS, Support
 from asr_trio.server.rest_schema import openapi
 from asr_trio.server.services import Services
+from asr_trio.settings import ModelSettings
 
 ROOT = Path(__file__).parents[1]
 

@@ -24,7 +24,6 @@ from asr_trio.settings import (
     LanguageModelSettings,
     LimitSettings,
     LogSettings,
-    ModelSettings,
     QuotaSettings,
     RecognizerSettings,
     RecordSettings,
@@ -33,26 +32,6 @@ from asr_trio.settings import (
     TlsSettings,
     TracingSettings,
 )
-
-__all__ = [
-    "AuthSettings",
-    "ConsoleSettings",
-    "LanguageModelSettings",
-    "LimitSettings",
-    "LogSettings",
-    "ModelSettings",
-    "QuotaSettings",
-    "RecognizerSettings",
-    "RecordSettings",
-    "RestSettings",
-    "ServerSettings",
-    "Settings",
-    "TlsSettings",
-    "TracingSettings",
-    "load",
-    "named_file",
-    "variables",
-]
 
 _PREFIX: Final = "ASR_TRIO_"
 

@@ -37,13 +37,13 @@ from asr_trio.audio.frontend import (
     SpeechResume,
     SpeechStart,
 )
-from asr_trio.config import ModelSettings, RecognizerSettings
 from asr_trio.protocol.results import Alternative
 from asr_trio.recognizer import base
 from asr_trio.recognizer.engines import find_maker
 from asr_trio.recognizer.grammars import compile_grammar
 from asr_trio.recognizer.models import ModelRegistry
 from asr_trio.recognizer.worker import BLOCK_BYTES
+from asr_trio.settings import ModelSettings, RecognizerSettings
 from benchmarks import corpus, pictures, report, train_confidence
 
 SCORE_ACCEPTED = 30

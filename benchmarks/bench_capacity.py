@@ -39,9 +39,9 @@ from asr_trio.audio.frontend import Frontend
 from asr_trio.cli import recording
 from asr_trio.cli.bench import FINAL_LIMIT_MS, LocalServer, local_server, percentile, read_utterance
 from asr_trio.client import load
-from asr_trio.config import ModelSettings
 from asr_trio.recognizer.models import model_files
 from asr_trio.recognizer.pocketsphinx import GRAMMAR_OPTIONS, PROFILES
+from asr_trio.settings import ModelSettings
 from benchmarks import pictures, report
 from benchmarks.bare_pocketsphinx import Step, Workload, cost, live
 from benchmarks.processes import cpu_seconds

@@ -17,13 +17,13 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: as in a worker
 
-from asr_trio.config import RecognizerSettings
 from asr_trio.protocol.results import Alternative
 from asr_trio.recognizer import base
 from asr_trio.recognizer.engines import Engines
 from asr_trio.recognizer.grammars import compile_grammar
 from asr_trio.recognizer.models import ModelRegistry
 from asr_trio.recognizer.worker import Competition
+from asr_trio.settings import RecognizerSettings
 from benchmarks import corpus
 from benchmarks.bench_accuracy import share
 from benchmarks.machine import describe

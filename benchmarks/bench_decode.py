@@ -18,13 +18,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from asr_trio.config import RecognizerSettings
 from asr_trio.recognizer import base
 from asr_trio.recognizer.engines import Engines
 from asr_trio.recognizer.grammars import compile_grammar
 from asr_trio.recognizer.models import ModelRegistry, model_files
 from asr_trio.recognizer.pocketsphinx import PROFILES
 from asr_trio.recognizer.worker import Competition
+from asr_trio.settings import RecognizerSettings
 from benchmarks import report
 from benchmarks.bare_pocketsphinx import Workload, cost
 from benchmarks.bench_capacity import workloads

@@ -24,7 +24,6 @@ import trio
 
 from asr_trio.cli.bench import local_server, percentile
 from asr_trio.client import Grammar, connect
-from asr_trio.config import RecognizerSettings
 from asr_trio.grammar import builtin, semantics, spelling
 from asr_trio.grammar.compile import CompiledGrammar, compile_grammar
 from asr_trio.grammar.generate import Generator
@@ -34,6 +33,7 @@ from asr_trio.recognizer.graphs import GraphDecoder
 from asr_trio.recognizer.guarded import GuardedDecoder
 from asr_trio.recognizer.models import ModelRegistry
 from asr_trio.recognizer.pocketsphinx import GRAMMAR_OPTIONS
+from asr_trio.settings import RecognizerSettings
 from benchmarks import corpus, machine
 from benchmarks.bench_accuracy import share
 from benchmarks.bench_competition import Recogniser

@@ -26,9 +26,9 @@ import trio
 
 from asr_trio.cli.bench import local_server
 from asr_trio.client import load
-from asr_trio.config import RecognizerSettings
 from asr_trio.recognizer import base
 from asr_trio.server.pool import WorkerPool
+from asr_trio.settings import RecognizerSettings
 from benchmarks import report
 from benchmarks.bare_pocketsphinx import Workload
 from benchmarks.bench_capacity import workloads

@@ -23,13 +23,13 @@ import jiwer
 import msgspec
 import numpy as np
 
-from asr_trio.config import ModelSettings
 from asr_trio.recognizer.bands import model_bands
 from asr_trio.recognizer.channel import Channel
 from asr_trio.recognizer.features import Frames, FrontEnd, SegmentFeatures, read_parameters
 from asr_trio.recognizer.guarded import GuardedDecoder, is_filler, plain_word
 from asr_trio.recognizer.models import ModelFiles, model_files
 from asr_trio.recognizer.pocketsphinx import PROFILES
+from asr_trio.settings import ModelSettings
 from benchmarks import corpus
 from benchmarks.machine import describe
 

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from email.parser import BytesHeaderParser
 
-from asr_trio.config import LimitSettings
 from asr_trio.protocol.messages import (
     CreateSession,
     GetParameters,
@@ -38,6 +37,7 @@ from asr_trio.session.events import (
     SpeechStarted,
 )
 from asr_trio.session.session import Session
+from asr_trio.settings import LimitSettings
 from benchmarks import report
 
 LIMIT_US = 60.0

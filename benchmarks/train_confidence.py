@@ -19,7 +19,6 @@ import jiwer
 import numpy as np
 from scipy.special import expit
 
-from asr_trio.config import ModelSettings, RecognizerSettings
 from asr_trio.recognizer import base
 from asr_trio.recognizer.confidence import EVIDENCE_LIMIT, Evidence, SpokenWord, free_word_evidence
 from asr_trio.recognizer.grammars import compile_grammar, load_grammars
@@ -27,6 +26,7 @@ from asr_trio.recognizer.guarded import plain_word
 from asr_trio.recognizer.models import ModelRegistry
 from asr_trio.recognizer.pocketsphinx import PocketSphinxEngine
 from asr_trio.recognizer.worker import BLOCK_BYTES
+from asr_trio.settings import ModelSettings, RecognizerSettings
 from benchmarks import corpus
 
 TARGET = Path(__file__).resolve().parents[1] / "asr_trio" / "recognizer" / "confidence.json"

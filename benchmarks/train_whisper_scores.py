@@ -17,8 +17,8 @@ from pathlib import Path
 import jiwer
 import numpy as np
 
-from asr_trio.config import ModelSettings
 from asr_trio.recognizer import transcript, whisper
+from asr_trio.settings import ModelSettings
 from benchmarks import corpus
 from benchmarks.machine import describe
 

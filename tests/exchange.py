@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from asr_trio.config import LimitSettings
 from asr_trio.protocol.parser import parse_client_message
 from asr_trio.protocol.results import Alternative, Interpretation, Word
 from asr_trio.protocol.writer import serialize
@@ -18,6 +17,7 @@ from asr_trio.session.events import (
     SpeechStarted,
 )
 from asr_trio.session.session import Session
+from asr_trio.settings import LimitSettings
 
 GRAMMAR = """#ABNF 1.0 UTF-8;
 language en-US;

@@ -15,7 +15,6 @@ import time
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from asr_trio.config import LimitSettings
 from asr_trio.errors import GrammarError, RemoteProtocolError, WorkerDiedError
 from asr_trio.protocol.messages import Method
 from asr_trio.protocol.parser import parse_client_message, parse_server_message
@@ -23,6 +22,7 @@ from asr_trio.protocol.results import Alternative, Interpretation, decode_result
 from asr_trio.protocol.writer import serialize
 from asr_trio.session import events
 from asr_trio.session.session import Session
+from asr_trio.settings import LimitSettings
 from tests.compat.readers import read_by_all
 from tests.protocol import test_client, test_hints, test_parameters, test_parser
 from tests.session.test_machine import SessionMachine

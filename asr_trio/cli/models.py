@@ -16,6 +16,7 @@ from asr_trio import config
 from asr_trio.errors import AsrError, ConfigError
 from asr_trio.recognizer.engines import find_maker
 from asr_trio.recognizer.models import POCKETSPHINX, WHISPER, ModelRegistry, model_files
+from asr_trio.settings import ModelSettings
 
 app = App(name="models", help="Configured models: list them, check that they can be used, add one.")
 
@@ -100,7 +101,7 @@ def add(
     if name in config.load(file if file.exists() else None).recognizer.models and file.exists():
         raise ConfigError(f"a model is called {name!r} already")
     values = _found(folder.resolve()) | {"languages": [language]} | ({"lm": str(lm.resolve())} if lm else {})
-    settings = config.ModelSettings.model_validate(values)
+    settings = ModelSettings.model_validate(values)
     find_maker(settings.engine)(name, settings)
     lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
     with file.open("a", encoding="utf-8") as stream:

@@ -15,7 +15,7 @@ from asr_trio.errors import AsrError
 from asr_trio.recognizer import launch
 
 if TYPE_CHECKING:
-    from asr_trio.config import RecognizerSettings
+    from asr_trio.settings import RecognizerSettings
 
 BATCH_PARAMETERS: Final = {
     "decoder.continuousMode": "true",

@@ -15,9 +15,9 @@ import structlog
 import trio
 
 from asr_trio import errors
-from asr_trio.config import RecognizerSettings
 from asr_trio.recognizer.models import is_shared
 from asr_trio.server.worker import Worker
+from asr_trio.settings import RecognizerSettings
 
 LOAD_TIMEOUT_S: Final = 120.0
 LOAD_AGAIN_S: Final = 5.0

@@ -20,10 +20,10 @@ import httpx
 import msgspec
 import trio
 
-from asr_trio.config import LanguageModelSettings
 from asr_trio.errors import LanguageModelError, LanguageModelFetchError, LanguageModelNotFoundError
 from asr_trio.server.network import judged_address
 from asr_trio.session.sources import GRAMMAR_TYPES
+from asr_trio.settings import LanguageModelSettings
 
 MAX_REDIRECTS: Final = 3
 CACHED_DOCUMENTS: Final = 64

@@ -20,7 +20,6 @@ import structlog
 import trio
 
 from asr_trio import errors
-from asr_trio.config import RecognizerSettings
 from asr_trio.protocol.results import Alternative
 from asr_trio.recognizer import base, control, ipc, launch
 from asr_trio.recognizer.models import ModelRegistry
@@ -28,6 +27,7 @@ from asr_trio.server.fair import FairLimiter
 from asr_trio.server.kept import LOAD_TIMEOUT_S, KeptWorkers
 from asr_trio.server.shares import Shares
 from asr_trio.server.worker import RECEIVE_BYTES, Worker, as_error
+from asr_trio.settings import RecognizerSettings
 
 SPAWN_TIMEOUT_S: Final = 10.0
 """A fork takes 20 ms; a fork server that needs this long is not coming back."""

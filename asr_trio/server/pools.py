@@ -11,8 +11,8 @@ from typing import Final
 
 import trio
 
-from asr_trio.config import RecognizerSettings
 from asr_trio.server.pool import WorkerPool
+from asr_trio.settings import RecognizerSettings
 
 _LOOK_INTERVAL_S: Final = 0.5
 

@@ -24,8 +24,8 @@ import coredis.exceptions
 import structlog
 import trio
 
-from asr_trio.config import QuotaSettings
 from asr_trio.errors import LicenseError
+from asr_trio.settings import QuotaSettings
 
 # KEYS: the set. ARGV: limit, lease in ms, member. Returns 1 where the lease was given.
 TAKE: Final = """

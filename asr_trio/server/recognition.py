@@ -28,7 +28,6 @@ from asr_trio.audio.frontend import (
     SpeechResume,
     SpeechStart,
 )
-from asr_trio.config import LimitSettings
 from asr_trio.errors import AsrError, AudioOverflowError, RecognizerError, WorkerTimeoutError
 from asr_trio.protocol.parameters import RecognitionParameters
 from asr_trio.recognizer import base
@@ -46,6 +45,7 @@ from asr_trio.session.events import (
     SpeechEnded,
     SpeechStarted,
 )
+from asr_trio.settings import LimitSettings
 
 _BYTES_PER_S: Final = 2 * base.SAMPLE_RATE_HZ
 _SPEECH_BYTES: Final = _BYTES_PER_S * 15 // 100

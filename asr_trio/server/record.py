@@ -15,10 +15,10 @@ import structlog
 import trio
 
 import asr_trio
-from asr_trio.config import RecordSettings
 from asr_trio.errors import ConfigError
 from asr_trio.protocol.recording import SUFFIX, End, Entry, Head, encode_line
 from asr_trio.server.peer import Peer
+from asr_trio.settings import RecordSettings
 
 log = structlog.get_logger(__name__)
 

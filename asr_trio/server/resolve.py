@@ -7,7 +7,6 @@ from urllib.parse import urljoin
 
 import msgspec
 
-from asr_trio.config import LanguageModelSettings
 from asr_trio.errors import GrammarError, LanguageModelError
 from asr_trio.grammar import builtin
 from asr_trio.grammar.link import JSGF_SCHEME
@@ -17,6 +16,7 @@ from asr_trio.recognizer.models import SLM_PREFIX
 from asr_trio.server.language_models import Library
 from asr_trio.server.pool import WorkerPool
 from asr_trio.session.events import GrammarSource, LanguageModelSource, PreparedSource, UriSource
+from asr_trio.settings import LanguageModelSettings
 
 _MAX_DOCUMENTS: Final = 64
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from asr_trio.config import QuotaSettings, Settings
+from asr_trio.config import Settings
 from asr_trio.errors import ConfigError
 from asr_trio.protocol.parameters import from_settings
 from asr_trio.recognizer.models import SLM_PREFIX
@@ -22,6 +22,7 @@ from asr_trio.server.pools import Pools
 from asr_trio.server.resolve import LanguageModels
 from asr_trio.server.tracing import tracing
 from asr_trio.session.handle import make_handle
+from asr_trio.settings import QuotaSettings
 
 if TYPE_CHECKING:
     # an extra

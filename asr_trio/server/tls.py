@@ -5,8 +5,8 @@ from __future__ import annotations
 import ssl
 from typing import Final
 
-from asr_trio.config import TlsSettings
 from asr_trio.errors import ConfigError
+from asr_trio.settings import TlsSettings
 
 _HTTP_PROTOCOLS: Final = ["http/1.1"]
 

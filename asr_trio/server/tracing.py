@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from asr_trio import __version__
-from asr_trio.config import TracingSettings
 from asr_trio.errors import ConfigError
+from asr_trio.settings import TracingSettings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from asr_trio import config
+from asr_trio import config, settings
 from asr_trio.cli import configuration, users
 from asr_trio.cli.main import COMMANDS, main
 from asr_trio.errors import ConfigError
@@ -154,7 +154,7 @@ def test_a_user_name_with_a_colon_is_refused(tmp_path: Path) -> None:
 
 
 def test_sections_without_a_comment_on_a_puzzling_limit_are_rare() -> None:
-    described = configuration.describe(config.LimitSettings)
+    described = configuration.describe(settings.LimitSettings)
     assert sum(1 for _, description, _ in described if description) >= len(described) // 2
 
 
@@ -163,7 +163,7 @@ def test_every_setting_is_read_somewhere() -> None:
     package = Path(config.__file__).parent
     code = "\n".join(file.read_text("utf-8") for file in package.rglob("*.py") if file != Path(config.__file__))
     sections = [field.annotation for field in config.Settings.model_fields.values()]
-    keys = {key for section in [*sections, config.ModelSettings] for key in getattr(section, "model_fields", ())}
+    keys = {key for section in [*sections, settings.ModelSettings] for key in getattr(section, "model_fields", ())}
     assert [key for key in sorted(keys) if f".{key}" not in code] == []
 
 

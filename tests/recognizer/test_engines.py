@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from asr_trio.config import ModelSettings, RecognizerSettings
 from asr_trio.errors import AcousticModelError
 from asr_trio.recognizer import base
 from asr_trio.recognizer.engines import Engines, find_maker
 from asr_trio.recognizer.models import ModelRegistry
+from asr_trio.settings import ModelSettings, RecognizerSettings
 
 PLUGIN = """
 from asr_trio.recognizer.fake import FakeEngine

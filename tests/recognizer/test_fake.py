@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from asr_trio.config import ModelSettings
 from asr_trio.errors import AcousticModelError
 from asr_trio.recognizer import base
 from asr_trio.recognizer.fake import FakeEngine
+from asr_trio.settings import ModelSettings
 
 MODEL = base.StatisticalModel(name="fake", lm="builtin:slm/fake")
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from asr_trio.config import ModelSettings
 from asr_trio.protocol.hints import parse_hints
 from asr_trio.recognizer.grammars import lexicon
 from asr_trio.recognizer.guarded import is_filler, plain_word
 from asr_trio.recognizer.hints import HintWord, entry_of, hint_words, text_of
+from asr_trio.settings import ModelSettings
 
 DICTIONARY = {"pizza": ("P IY T S AH",), "read": ("R EH D", "R IY D"), "pitsa": ("P IH T S AH",)}
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from asr_trio.config import ModelSettings, RecognizerSettings
 from asr_trio.errors import ConfigError
 from asr_trio.recognizer import control, ipc, launch
+from asr_trio.settings import ModelSettings, RecognizerSettings
 
 SETTINGS = RecognizerSettings(models={"general": ModelSettings(engine="fake")})
 OTHER = RecognizerSettings(models={"other": ModelSettings(engine="fake")}, default_model="other")

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from asr_trio.config import ModelSettings, RecognizerSettings
 from asr_trio.errors import AcousticModelError, LanguageModelNotFoundError
 from asr_trio.recognizer import base
 from asr_trio.recognizer.models import ModelRegistry, model_files
+from asr_trio.settings import ModelSettings, RecognizerSettings
 
 GENERAL = ModelSettings(aliases=("general-small",))
 SPANISH = ModelSettings(acoustic=Path("/es"), languages=("es-ES", "es-MX"))

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from asr_trio.config import ModelSettings, RecognizerSettings
 from asr_trio.recognizer import base
 from asr_trio.recognizer.engines import Engines
 from asr_trio.recognizer.grammars import compile_grammar
 from asr_trio.recognizer.models import ModelRegistry, grammar_model
 from asr_trio.recognizer.worker import Competition
+from asr_trio.settings import ModelSettings, RecognizerSettings
 from tests.recognizer.audio import read_pcm
 
 pytestmark = [pytest.mark.shared, pytest.mark.slow]

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from asr_trio.config import ModelSettings, RecognizerSettings
 from asr_trio.recognizer import base
 from asr_trio.recognizer.grammars import compile_grammar
 from asr_trio.recognizer.models import ModelRegistry
 from asr_trio.recognizer.pocketsphinx import PocketSphinxEngine
 from asr_trio.recognizer.worker import Competition
+from asr_trio.settings import ModelSettings, RecognizerSettings
 from tests.recognizer.audio import read_pcm
 
 REGISTRY = ModelRegistry(RecognizerSettings())

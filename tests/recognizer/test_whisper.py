@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from asr_trio.config import ModelSettings
 from asr_trio.errors import AcousticModelError
 from asr_trio.protocol.results import Alternative
 from asr_trio.recognizer import base
 from asr_trio.recognizer.engines import find_maker
+from asr_trio.settings import ModelSettings
 from tests.recognizer.audio import read_pcm
 
 pytest.importorskip("faster_whisper", reason="the extra whisper is not installed")

@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 import trio
 
-from asr_trio.config import LanguageModelSettings
 from asr_trio.errors import LanguageModelError, LanguageModelFetchError, LanguageModelNotFoundError
 from asr_trio.server.language_models import MAX_REDIRECTS, Document, Library
+from asr_trio.settings import LanguageModelSettings
 
 GRAMMAR = b"#ABNF 1.0 UTF-8;\nroot $r;\n$r = yes;\n"
 

@@ -13,9 +13,9 @@ import trio.testing
 
 from asr_trio.audio.endpointer import EndpointerEvent
 from asr_trio.audio.frontend import EndpointerSettings
-from asr_trio.config import RecognizerSettings
 from asr_trio.server.listening import Listening
 from asr_trio.server.pool import WorkerPool
+from asr_trio.settings import RecognizerSettings
 
 WHOLE = EndpointerSettings(enabled=False)
 

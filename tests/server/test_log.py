@@ -7,8 +7,8 @@ import json
 import pytest
 import structlog
 
-from asr_trio.config import LogSettings
 from asr_trio.server.observe import configure_logging
+from asr_trio.settings import LogSettings
 
 NASTY = 'a\nb\r\x1b[31mred\x1b]0;title\x07\x0b\u2028\u202e "quoted" não'
 

@@ -9,10 +9,10 @@ import pytest
 import trio
 import trustme
 
-from asr_trio.config import LanguageModelSettings
 from asr_trio.errors import LanguageModelFetchError, LanguageModelNotFoundError
 from asr_trio.server.language_models import Library
 from asr_trio.server.network import judged_address
+from asr_trio.settings import LanguageModelSettings
 
 GRAMMAR = b"#ABNF 1.0 UTF-8;\nroot $r;\n$r = yes;\n"
 PUBLIC = "93.184.216.34"

@@ -15,10 +15,10 @@ import trio
 import trio.testing
 
 from asr_trio import errors
-from asr_trio.config import ModelSettings, RecognizerSettings
 from asr_trio.recognizer import base
 from asr_trio.server.pool import WorkerPool
 from asr_trio.server.worker import Worker
+from asr_trio.settings import ModelSettings, RecognizerSettings
 from tests.processes import ended, parent_of
 
 SECOND = bytes(2 * base.SAMPLE_RATE_HZ)

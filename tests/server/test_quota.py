@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from asr_trio.config import QuotaSettings
 from asr_trio.errors import LicenseError
+from asr_trio.settings import QuotaSettings
 
 quota = pytest.importorskip("asr_trio.server.quota", reason="the extra 'redis' is not installed")
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from asr_trio.config import RecordSettings
 from asr_trio.errors import ConfigError
 from asr_trio.protocol.recording import read_entries
 from asr_trio.server import record
+from asr_trio.settings import RecordSettings
 
 
 class Peer:

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 from asr_trio.client import Grammar, RequestRefusedError
-from asr_trio.config import TracingSettings
 from asr_trio.errors import ConfigError
 from asr_trio.server.tracing import NO_SPAN, OpenTelemetry, Tracing, tracing
+from asr_trio.settings import TracingSettings
 from tests.e2e.recordings import silence
 from tests.e2e.serving import Running, running, settled
 from tests.e2e.test_grammars import YES_NO

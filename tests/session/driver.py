@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from asr_trio.config import LimitSettings
 from asr_trio.protocol.messages import (
     CreateSession,
     RecognitionResult,
@@ -26,6 +25,7 @@ from asr_trio.session.events import (
 )
 from asr_trio.session.session import Session
 from asr_trio.session.states import State
+from asr_trio.settings import LimitSettings
 
 FREE = b"builtin:slm/general"
 HANDLE = 202501011200000001

@@ -8,7 +8,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from asr_trio.config import LimitSettings
 from asr_trio.errors import GrammarError, RemoteProtocolError, WorkerDiedError
 from asr_trio.protocol.messages import (
     METHODS,
@@ -52,6 +51,7 @@ from asr_trio.session.events import (
     TextInterpreted,
 )
 from asr_trio.session.session import Session
+from asr_trio.settings import LimitSettings
 from tests.compat.readers import read_by_all
 from tests.protocol.strategies import ALTERNATIVES, TEXTS, TIMES
 

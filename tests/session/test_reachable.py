@@ -15,7 +15,6 @@ from collections.abc import Callable
 
 import pytest
 
-from asr_trio.config import LimitSettings
 from asr_trio.errors import RemoteProtocolError, WorkerDiedError
 from asr_trio.protocol.messages import (
     CancelRecognition,
@@ -36,6 +35,7 @@ from asr_trio.protocol.messages import (
 from asr_trio.session import events
 from asr_trio.session.session import Session
 from asr_trio.session.states import State
+from asr_trio.settings import LimitSettings
 
 from .driver import FREE, alternative, closes, messages, stops
 
