@@ -84,13 +84,12 @@ class Channel:
         """
         self._bands = bands
         self._above = front_end.above_telephone
-        self._band: Band | None = None
+        self._narrow: bool | None = None
         self._sum: Array = np.zeros(0)
         self._frames = 0.0
         self.warp = front_end.plain
         self.warps = slice(0, len(front_end.warps))
-        self._warps = np.array(front_end.warps)
-        self._warp_prior = WARP_PRIOR * (self._warps - 1.0) ** 2
+        self._warp_prior = WARP_PRIOR * (np.array(front_end.warps) - 1.0) ** 2
         self._warp_gains: Array = np.zeros(len(front_end.warps))
         self._warp_frames = 0
         self._segment_gains: Array = np.zeros((0, len(front_end.warps)))
@@ -113,7 +112,7 @@ class Channel:
     @property
     def is_known(self) -> bool:
         """The band has been decided."""
-        return self._band is not None
+        return self._narrow is not None
 
     def decide(self, mel: Array) -> None:
         """Tell the band by mel energies, shape (frames, filters): a telephone never has a frame that lies high."""
@@ -122,11 +121,10 @@ class Channel:
         self._choose(narrow=len(share) > 0 and bool(share.max() < NARROW_SHARE_MAX))
 
     def _choose(self, *, narrow: bool) -> None:
-        self._band = self._bands.narrow if narrow else self._bands.wide
-        if narrow:  # filters above the band hear nothing, and which of them do would decide
-            self._warp_prior = np.where(self._warps == 1.0, 0.0, np.inf)
+        self._narrow = narrow
+        band = self._bands.narrow if narrow else self._bands.wide
         self._frames = MEAN_WEIGHT_FRAMES
-        self._sum = np.tile(np.array(self._band.mean) * self._frames, (len(self._warp_gains), 1))
+        self._sum = np.tile(np.array(band.mean) * self._frames, (len(self._warp_gains), 1))
 
     @property
     def mean(self) -> Array:
@@ -155,8 +153,8 @@ class Channel:
 
     @property
     def is_settled(self) -> bool:
-        """There is one warp left."""
-        return self.warps.stop - self.warps.start == 1
+        """Nothing is left to compare: one warp remains, or a telephone's filters that hear nothing would decide."""
+        return bool(self._narrow) or self.warps.stop - self.warps.start == 1
 
     def compare_warps(self, fits: Array) -> None:
         """Choose the warp by what was heard of the running segment, all of it.
@@ -174,17 +172,17 @@ class Channel:
         self._warp_gains = self._warp_gains + self._segment_gains.sum(axis=0)
         self._warp_frames += len(self._segment_gains)
         self._segment_gains = self._segment_gains[:0]
-        if self._warp_frames >= WARP_FRAMES and not self.is_settled:
-            self._sum = self._sum[self.warp : self.warp + 1]
+        if self._warp_frames >= WARP_FRAMES or self.is_settled:
+            self._sum = self._sum[self.row : self.row + 1]
             self.warps = slice(self.warp, self.warp + 1)
 
     def to_bytes(self) -> bytes:
         """Return the state, or nothing where nothing is known."""
-        if self._band is None:
+        if self._narrow is None:
             return b""
         return msgspec.msgpack.encode(
             _ChannelState(
-                narrow=self._band is self._bands.narrow,
+                narrow=self._narrow,
                 frames=self._frames,
                 sums=self._sum.tolist(),
                 warp=self.warp,
