@@ -1,109 +1,14 @@
-"""More than one hypothesis, where the decoder gives only one or only its text.
+"""Times for the further hypotheses of free speech, of which the lattice tells only the text.
 
-In a grammar: other words of the graph that lead between the same two states as a recognised word, ranked by how well
-the acoustic model finds their phones in the same frames. In free speech: texts of the lattice, whose words take the
-times of the best hypothesis where they agree with it and share out the rest.
+Words that agree with the best hypothesis take its times; those that differ share out the rest.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
-
-from asr_trio.recognizer.acoustic import FRAME_STEP, AcousticModel, Scores, SegmentScores
-from asr_trio.recognizer.confidence import Evidence, SpokenWord
-from asr_trio.recognizer.grammars import Grammar
-
-CANDIDATES_MAX: Final = 40
-"""Words aligned for each place; a rougher look at all of them chooses which."""
-
-
-def substitutions(
-    model: AcousticModel,
-    scores: SegmentScores,
-    grammar: Grammar,
-    best: Sequence[int],
-    said: Sequence[SpokenWord],
-    *,
-    limit: int,
-) -> list[tuple[list[int], list[tuple[str, ...]]]]:
-    """Return up to `limit` other sentences of a grammar, likeliest first, that differ from the best in one word.
-
-    Args:
-        model: the acoustic model.
-        scores: of the segment.
-        grammar: what was recognised in.
-        best: the best sentence, as indices of the grammar's words.
-        said: the same words with their phones and frames.
-        limit: how many are wanted.
-
-    Returns:
-        Sentences as indices of words, with the phones of each word.
-    """
-    states = _path(grammar, best)
-    if states is None:
-        return []
-    phones = [word.phones for word in said]
-    ranked: list[tuple[float, int, list[int], list[tuple[str, ...]]]] = []
-    for place, (source, target) in enumerate(states):
-        here = _loss(model, scores, said, place)
-        rivals = [
-            (other, tuple(pronunciation.split()))
-            for other in sorted(grammar.parallel_words(source, target) - {best[place]})
-            for pronunciation in grammar.pronunciations[other]
-        ]
-        for other, pronunciation in _roughly_best(model, scores.phones, said[place], rivals):
-            changed = list(said)
-            changed[place] = SpokenWord(pronunciation, said[place].start, said[place].end)
-            indices = [*best[:place], other, *best[place + 1 :]]
-            spoken = [*phones[:place], pronunciation, *phones[place + 1 :]]
-            ranked.append((here - _loss(model, scores, changed, place), len(ranked), indices, spoken))
-    ranked.sort(key=lambda entry: (-entry[0], entry[1]))
-    return [(indices, spoken) for _, _, indices, spoken in ranked[:limit]]
-
-
-def _loss(model: AcousticModel, scores: SegmentScores, said: Sequence[SpokenWord], place: int) -> float:
-    """Return by how much a word stays behind the best states on its frames, in all."""
-    word = said[place]
-    gap = Evidence(model, scores, [word], 1).words[0][0]
-    return float(-gap * max(1, word.end - word.start))
-
-
-def _roughly_best(
-    model: AcousticModel, phone_scores: Scores, word: SpokenWord, rivals: list[tuple[int, tuple[str, ...]]]
-) -> list[tuple[int, tuple[str, ...]]]:
-    """Choose the words whose phones all occur somewhere in the frames, whatever their order."""
-    if len(rivals) <= CANDIDATES_MAX:
-        return rivals
-    start, end = word.start // FRAME_STEP, max(word.start // FRAME_STEP + 1, word.end // FRAME_STEP)
-    peaks = phone_scores[start:end].max(axis=0, initial=-60.0).astype(np.float64)
-    fits = [float(np.mean([peaks[model.phones[phone]] for phone in phones])) for _, phones in rivals]
-    order = sorted(range(len(rivals)), key=lambda number: -fits[number])
-    return [rivals[number] for number in order[:CANDIDATES_MAX]]
-
-
-def _path(grammar: Grammar, words: Sequence[int]) -> list[tuple[int, int]] | None:
-    """Return the states before and after each word on a way through the graph; None where there is none."""
-    # Each front maps a state to how it was reached: (state before the word, state right after it, entry before).
-    fronts: list[dict[int, tuple[int, int, int]]] = [dict.fromkeys(grammar.closure(grammar.graph.start), (-1, -1, -1))]
-    for word in words:
-        front: dict[int, tuple[int, int, int]] = {}
-        for state in fronts[-1]:
-            for target in grammar.targets(state, word):
-                for reached in grammar.closure(target):
-                    front.setdefault(reached, (state, target, state))
-        fronts.append(front)
-    if grammar.graph.final not in fronts[-1]:
-        return None
-    path: list[tuple[int, int]] = []
-    state = grammar.graph.final
-    for front in reversed(fronts[1:]):
-        source, target, state = front[state]
-        path.append((source, target))
-    return path[::-1]
 
 
 def place_words(

@@ -30,7 +30,7 @@ class _Package(msgspec.Struct, frozen=True):
     foreign: bool = False
 
 
-class Grammar(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+class Grammar(msgspec.Struct, frozen=True, kw_only=True):
     """Compiled grammars as the decoder wants them: one, or several that compete in one graph.
 
     Attributes:
@@ -50,30 +50,6 @@ class Grammar(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     members: tuple[CompiledGrammar, ...]
     owners: Sequence[int]
     foreign: bool = False
-
-    @functools.cached_property
-    def _arcs_from(self) -> dict[int, list[tuple[int, int]]]:
-        outgoing: dict[int, list[tuple[int, int]]] = {}
-        for source, target, word in zip(self.graph.sources, self.graph.targets, self.graph.words, strict=True):
-            outgoing.setdefault(source, []).append((target, word))
-        return outgoing
-
-    def closure(self, state: int) -> tuple[int, ...]:
-        """Return the states that can be reached without a word, the state itself first."""
-        reached = [state]
-        for here in reached:
-            reached.extend(
-                target for target, word in self._arcs_from.get(here, ()) if word < 0 and target not in reached
-            )
-        return tuple(reached)
-
-    def targets(self, state: int, word: int) -> list[int]:
-        """Return the states that a word leads to."""
-        return [target for target, label in self._arcs_from.get(state, ()) if label == word]
-
-    def parallel_words(self, source: int, target: int) -> set[int]:
-        """Return the words that lead from one state to another."""
-        return {word for there, word in self._arcs_from.get(source, ()) if there == target and word >= 0}
 
     def with_pronunciations(self, further: Mapping[str, Sequence[str]]) -> Grammar:
         """Return the same with further pronunciations, by word in small letters."""

@@ -8,7 +8,7 @@ language model, one whose dictionary holds only what the grammars of this proces
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -16,19 +16,20 @@ import msgspec
 from asr_trio.errors import AcousticModelError
 from asr_trio.protocol.hints import parse_hints
 from asr_trio.protocol.results import Alternative, Word
-from asr_trio.recognizer.acoustic import FRAME_STEP, AcousticModel
-from asr_trio.recognizer.alternatives import place_words, substitutions
+from asr_trio.recognizer.acoustic import FRAME_STEP, AcousticModel, SegmentScores
+from asr_trio.recognizer.alternatives import place_words
 from asr_trio.recognizer.bands import model_bands
 from asr_trio.recognizer.base import DecoderSettings, GrammarModel, LanguageModel, Pulse, Recognition, no_pulse
 from asr_trio.recognizer.channel import Bands, Channel
 from asr_trio.recognizer.confidence import Evidence, SpokenWord, trained_model
 from asr_trio.recognizer.features import WARPS, FrontEnd, read_parameters
 from asr_trio.recognizer.grammars import lexicon
-from asr_trio.recognizer.graphs import GraphDecoder, LoadedGrammar
+from asr_trio.recognizer.graphs import GraphDecoder, LoadedGrammar, phone_graph
 from asr_trio.recognizer.guarded import FRAMES_PER_SECOND, GuardedDecoder, Segment, is_filler, plain_word
 from asr_trio.recognizer.hints import hint_words, hinted_pronunciations
 from asr_trio.recognizer.listening import Listener
 from asr_trio.recognizer.models import ModelFiles, model_files
+from asr_trio.recognizer.sentences import SentenceSearch
 from asr_trio.settings import ModelSettings
 
 NBEST_DEPTH: Final = 200
@@ -306,7 +307,7 @@ class _FreeRecognition(_PocketSphinxRecognition):
                 evidence = Evidence(self._acoustics.mixtures, scores, said, len(words))
                 word_scores = trained_model().free_word_scores(evidence, shares)
             mean = round(sum(word_scores) / len(word_scores))
-            if mean < FREE_REJECTION_SCORE:
+            if not found and mean < FREE_REJECTION_SCORE:
                 break
             score = min(mean, found[-1].score) if found else mean  # the search's order stands
             found.append(self._alternative(self._lm, self._words(words, where, word_scores), score, rank))
@@ -322,11 +323,13 @@ class _GrammarRecognition(_PocketSphinxRecognition):
         super().__init__(*args)
         self._loaded = loaded
         self._lms = lms
+        mixtures = self._acoustics.mixtures
+        self._phones = phone_graph(mixtures, loaded) if mixtures and self._settings.max_sentences > 1 else None
 
     def partial(self) -> tuple[Alternative, ...]:
         spoken = self._spoken()
         sentence = [self._loaded.index(segment.word) for segment in spoken]
-        text = " ".join(filter(None, (self._loaded.grammar.words[word] for word in sentence)))
+        text = self._text(sentence)
         if not text:
             return ()
         owner = self._loaded.grammar.owners[sentence[0]]
@@ -349,26 +352,41 @@ class _GrammarRecognition(_PocketSphinxRecognition):
         if scores is None or mixtures is None:
             words = self._words([grammar.words[word] for word in best], times, [UNKNOWN_SCORE] * len(best))
             return (self._interpreted(best, words, UNKNOWN_SCORE, 0),)
-        hypotheses = [(best, phones)]
-        if self._settings.max_sentences > 1:
-            said = [SpokenWord(*parts) for parts in zip(phones, *zip(*times, strict=True), strict=True)]
-            hypotheses += substitutions(mixtures, scores, grammar, best, said, limit=2 * self._settings.max_sentences)
-        found: list[Alternative] = []
-        texts: set[str] = set()
-        for indices, pronounced in hypotheses:
-            said = [SpokenWord(*parts) for parts in zip(pronounced, *zip(*times, strict=True), strict=True)]
-            evidence = Evidence(mixtures, scores, said, len(grammar.words))
-            score = trained_model().sentence_score(evidence)
-            if score < rejection_score(len(indices), foreign=grammar.foreign):
-                break
-            spelled = [grammar.words[word] for word in indices]
-            words = self._words(spelled, times, trained_model().word_scores(evidence))
-            text = " ".join(word.text for word in words)
-            if text in texts or len(found) == self._settings.max_sentences:
-                continue
-            texts.add(text)
-            found.append(self._interpreted(indices, words, min(score, found[-1].score) if found else score, len(found)))
+        said = [SpokenWord(*parts) for parts in zip(phones, *zip(*times, strict=True), strict=True)]
+        evidence = Evidence(mixtures, scores, said, len(grammar.words))
+        score = trained_model().sentence_score(evidence)
+        if score < rejection_score(len(best), foreign=grammar.foreign):
+            return ()
+        found = [self._scored(best, said, evidence, score, 0)]
+        for indices, other in self._others(scores, best):
+            evidence = Evidence(mixtures, scores, other, len(grammar.words))
+            score = min(trained_model().sentence_score(evidence), score)  # the order of the search stands
+            found.append(self._scored(indices, other, evidence, score, len(found)))
         return tuple(found)
+
+    def _others(self, scores: SegmentScores, best: list[int]) -> Iterator[tuple[list[int], list[SpokenWord]]]:
+        """Yield what else may have been said, the likeliest first: as many sentences as are wanted besides the best."""
+        if self._phones is None:
+            return
+        text = self._text(best)
+        wanted = self._settings.max_sentences - 1
+        for sentence in SentenceSearch(self._phones, scores, best).best(wanted + 1):
+            if self._text(sentence.words) != text:
+                yield list(sentence.words), list(sentence.spoken)
+                wanted -= 1
+                if not wanted:
+                    return
+
+    def _text(self, sentence: Sequence[int]) -> str:
+        return " ".join(filter(None, (self._loaded.grammar.words[word] for word in sentence)))
+
+    def _scored(
+        self, sentence: list[int], said: list[SpokenWord], evidence: Evidence, score: int, rank: int
+    ) -> Alternative:
+        spelled = [self._loaded.grammar.words[word] for word in sentence]
+        times = [(word.start, word.end) for word in said]
+        words = self._words(spelled, times, trained_model().word_scores(evidence))
+        return self._interpreted(sentence, words, score, rank)
 
     def _interpreted(self, sentence: Sequence[int], words: tuple[Word, ...], score: int, rank: int) -> Alternative:
         member = self._loaded.grammar.member(sentence)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from asr_trio.protocol.results import Alternative
 from asr_trio.recognizer import base
 from asr_trio.recognizer.grammars import compile_grammar
 from asr_trio.recognizer.models import ModelRegistry
@@ -138,15 +139,63 @@ def test_speech_outside_the_grammar_stays_below_the_default_threshold(engines: O
     assert all(found.score < 30 for found in final.alternatives)
 
 
-@pytest.mark.shared
-def test_nbest_of_a_grammar_are_different_sentences_best_first(engines: OneEngine, shared: Path) -> None:
-    final, _ = recognize(engines, an4(shared, "an251-fash-b.flac"), grammar(COMMANDS), max_sentences=4, word_details=2)
-    texts = [found.text for found in final.alternatives]
-    assert texts[0] == "yes"
+def check_nbest(found: tuple[Alternative, ...], duration_s: float) -> list[str]:
+    """Check what holds for every n-best list of a grammar, and return its texts."""
+    texts = [one.text for one in found]
     assert len(set(texts)) == len(texts)
-    scores = [found.score for found in final.alternatives]
+    scores = [one.score for one in found]
     assert scores == sorted(scores, reverse=True)
-    assert all(found.words and found.interpretations for found in final.alternatives)
+    for one in found:
+        assert one.interpretations
+        assert [word.text for word in one.words] == one.text.split()
+        times = [time for word in one.words for time in (word.start_time, word.end_time)]
+        assert times == sorted(times)
+        assert all(word.start_time < word.end_time <= duration_s + 0.03 for word in one.words)
+    return texts
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("wanted", [1, 2, 4, 10, 20])
+def test_nbest_of_a_grammar_are_as_many_sentences_as_there_are(engines: OneEngine, shared: Path, wanted: int) -> None:
+    pcm = an4(shared, "an251-fash-b.flac")
+    final, _ = recognize(engines, pcm, grammar(COMMANDS), max_sentences=wanted, word_details=2)
+    texts = check_nbest(final.alternatives, len(pcm) / 32000)
+    assert texts[0] == "yes"
+    assert len(texts) == min(wanted, 10)
+
+
+@pytest.mark.shared
+def test_the_first_of_many_is_what_comes_alone(engines: OneEngine, shared: Path) -> None:
+    for name in ("an251-fash-b.flac", "an253-fash-b.flac"):
+        pcm = an4(shared, name)
+        alone, _ = recognize(engines, pcm, grammar(COMMANDS))
+        many, _ = recognize(engines, pcm, grammar(COMMANDS), max_sentences=5)
+        assert alone.alternatives == many.alternatives[:1]
+        assert alone.channel_state == many.channel_state
+
+
+@pytest.mark.shared
+def test_nbest_of_a_grammar_have_words_more_and_less_and_changed(engines: OneEngine, shared: Path) -> None:
+    home = grammar((shared / "data" / "grammars" / "home.jsgf").read_bytes())
+    pcm = read_pcm(shared / "data" / "home" / "wav" / "timer_status.wav")
+    final, _ = recognize(engines, pcm, home, max_sentences=5, word_details=2)
+    texts = check_nbest(final.alternatives, len(pcm) / 32000)
+    assert texts[0] == "timer status"
+    assert len(texts) == 5
+    pcm = read_pcm(shared / "data" / "digits_fsdd" / "wav" / "str_nicolas_01.wav")
+    final, _ = recognize(engines, pcm, grammar(DIGITS), max_sentences=12, word_details=2)
+    texts = check_nbest(final.alternatives, len(pcm) / 32000)
+    lengths = {len(text.split()) for text in texts}
+    assert len(texts) == 12
+    assert len(lengths) > 1
+    assert any(len(text.split()) == len(texts[0].split()) for text in texts[1:])
+
+
+@pytest.mark.shared
+def test_speech_outside_the_grammar_has_no_alternatives_either(engines: OneEngine, shared: Path) -> None:
+    pcm = read_pcm(shared / "data" / "free" / "flac" / "libri-clean-8629-261140-0000.flac")[: 6 * 32000]
+    assert recognize(engines, pcm, grammar(COMMANDS))[0].alternatives == ()
+    assert recognize(engines, pcm, grammar(COMMANDS), max_sentences=5)[0].alternatives == ()
 
 
 @pytest.mark.shared
