@@ -34,7 +34,7 @@ from asr_trio.recognizer import base
 from asr_trio.server.listening import Listening
 from asr_trio.server.services import Services
 from asr_trio.server.tracing import NO_SPAN
-from asr_trio.server.worker import Worker
+from asr_trio.server.worker import PROBE_INTERVAL_S, Worker
 from asr_trio.session.events import (
     AudioEnded,
     AudioProcessed,
@@ -210,7 +210,10 @@ class Recognition:
                 else:
                     self._pushed = trio.Event()
                     self._push_may_work = True
-                    await self._pushed.wait()
+                    with trio.move_on_after(PROBE_INTERVAL_S) as quiet:
+                        await self._pushed.wait()
+                    if quiet.cancelled_caught:
+                        worker.probe()
         await worker.catch_up()
 
     def _step(self, worker: Worker) -> None:

@@ -2,7 +2,7 @@
 
 Sending audio never waits: what the socket does not take at once waits here, and who sends asks whether the worker is
 `behind` and lets it catch up. A death is seen at once, since the socket closes; a silence within a bound, since a
-worker that owes an answer must show signs of life.
+worker that owes an answer must show signs of life, and one with nothing to do is asked for them now and then.
 """
 
 from __future__ import annotations
@@ -77,13 +77,19 @@ class Worker:
 
     def send_audio(self, pcm: bytes) -> None:
         """Send audio of the running segment."""
-        frames: list[base.ToWorker] = [base.Audio(pcm=pcm)]
+        self._put(base.Audio(pcm=pcm), *self._due_probe())
+
+    def probe(self) -> None:
+        """Ask for a sign of life, unless that was done a moment ago: for when there is nothing else to send."""
+        self._put(*self._due_probe())
+
+    def _due_probe(self) -> tuple[base.Probe, ...]:
         now_s = trio.current_time()
-        if now_s >= self._probe_due_s:
-            self._probe_due_s = now_s + PROBE_INTERVAL_S
-            frames.append(base.Probe())
-            self._expect_answer()
-        self._put(*frames)
+        if now_s < self._probe_due_s:
+            return ()
+        self._probe_due_s = now_s + PROBE_INTERVAL_S
+        self._expect_answer()
+        return (base.Probe(),)
 
     def lower_priority(self) -> None:
         """Let everybody else go first, from now on and for as long as the process lives."""
@@ -196,10 +202,10 @@ class Worker:
         self._stream.socket.close()
 
     def is_alive(self) -> bool:
-        """Return whether an idle worker's socket is still open: there is nothing that it could have to say."""
+        """Return whether an idle worker's socket is open (it could have nothing to say) and nobody has stopped it."""
         poll = select.poll()
         poll.register(self._stream.socket, select.POLLIN)
-        return not poll.poll(0)
+        return not poll.poll(0) and _process_state(self.pid) != "T"
 
     def _expect_answer(self) -> None:
         self._owes += 1
@@ -251,7 +257,8 @@ class Worker:
 
     def _check_life(self, timeouts: int) -> None:
         """Give the process up where it should have stirred by now: it has been silent for so many timeouts."""
-        if timeouts < self._patience and _is_computing(self.pid):
+        # "R" is one that runs or waits for a processor; others are stopped, wait for something or are gone.
+        if timeouts < self._patience and _process_state(self.pid) == "R":
             return
         self.usable = False
         raise errors.WorkerTimeoutError(f"the recogniser did not answer within {timeouts * self._hang_timeout_s:g} s")
@@ -271,13 +278,13 @@ class Worker:
             raise errors.WorkerDiedError("the recogniser's process ended") from error
 
 
-def _is_computing(pid: int) -> bool:
-    """Tell a process that runs, or waits for a processor, from one that is stopped, waits for something or is gone."""
+def _process_state(pid: int) -> str:
+    """Return the letter of a process's state in Linux' process table; "" where there is no such table or process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123
-            return stat.read().rpartition(b")")[2].split()[0] == b"R"
+            return stat.read().rpartition(b")")[2].split()[0].decode()
     except OSError:
-        return False
+        return ""
 
 
 def as_error(frame: base.Failed) -> errors.AsrError:

@@ -6,14 +6,16 @@ import io
 import os
 import signal
 
+import numpy as np
 import pytest
 import trio
 
 from asr_trio.client import RequestRefusedError, packets
 from asr_trio.protocol.messages import CreateSession, ResultStatus, SessionStatus, StartRecognition
 from asr_trio.protocol.writer import serialize
+from tests.audio.signals import babble, noise, pcm16
 from tests.probes.peer import BINARY, RawPeer, frame
-from tests.processes import children, fork_server
+from tests.processes import children, ended, fork_server, state_of
 
 from .recordings import samples, table, wav
 from .serving import events_of, results, running, settled
@@ -21,6 +23,7 @@ from .serving import events_of, results, running, settled
 pytestmark = pytest.mark.shared
 
 SLM = "builtin:slm/general"
+RAW = "audio/raw;rate=16000"
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +51,7 @@ async def held_open(audio):
 
 
 async def live(audio):
-    """Go on speaking: a worker that has nothing to do is not seen to be stopped."""
+    """Go on speaking."""
     while True:
         for packet in packets(audio, 3200):
             yield packet
@@ -68,7 +71,7 @@ async def test_a_worker_lost_in_the_middle_of_speech_fails_its_recognition_and_n
 
         async def recognise():
             audio = live(speech.tobytes())
-            heard.extend(await events_of(session.recognize(audio, lm=SLM, content_type="audio/raw;rate=16000")))
+            heard.extend(await events_of(session.recognize(audio, lm=SLM, content_type=RAW)))
             ended.set()
 
         await settled(lambda: len(children(fork_server())) == server.pool.workers_idle)  # nothing but idle workers
@@ -80,6 +83,52 @@ async def test_a_worker_lost_in_the_middle_of_speech_fails_its_recognition_and_n
         assert session.status is SessionStatus.IDLE
         assert (await session.recognize(wav(speech, 16_000), lm=SLM).final()).text
         assert (await other.recognize(wav(speech, 16_000), lm=SLM).final()).text
+
+
+async def test_stopped_workers_with_nothing_to_do_fail_their_recognitions_in_time():
+    """Nothing is owed by any of them: the first waits for audio, the second for speech, the third for a pause's end."""
+    said = noise(0.3), babble(1.0), noise(0.4)
+    waits = {
+        "audio": b"",
+        "speech": pcm16(said[0]),
+        "the end of a pause": pcm16(np.concatenate(said)),
+    }
+    for_ever = {"noInputTimeout.enabled": "false", "recognitionTimeout.enabled": "false"}
+    async with (
+        running(recognizer={"hang_timeout_s": 1.0, "workers_idle": len(waits)}) as server,
+        trio.open_nursery() as nursery,
+    ):
+        heard = {}
+
+        async def recognise(name):
+            async with server.connect() as session:
+                audio = session.recognize(held_open(waits[name]), lm=SLM, content_type=RAW, parameters=for_ever)
+                heard[name] = await events_of(audio)
+                assert session.status is SessionStatus.IDLE
+
+        await settled(lambda: server.pool.workers_idle == len(waits))
+        stopped = [worker.pid for worker in server.pool._idle]
+        for name in waits:
+            nursery.start_soon(recognise, name)
+        await settled(lambda: sum(one.lm_label == SLM for one in server.server.services.recognitions) == len(waits))
+        await trio.sleep(0.5)  # the audio is in, and has been decoded
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        with trio.fail_after(30):
+            await settled(lambda: len(heard) == len(waits))
+        assert {name: results(events)[-1].result_status for name, events in heard.items()} == dict.fromkeys(
+            waits, ResultStatus.FAILURE
+        )
+        assert server.pool.restarts["hung"] == len(waits)
+
+
+async def test_a_worker_that_is_stopped_while_it_is_idle_costs_nobody_anything(speech):
+    async with running() as server, server.connect() as session:
+        worker = server.pool._idle[-1]  # the next one to be leased
+        os.kill(worker.pid, signal.SIGSTOP)
+        await settled(lambda: state_of(worker.pid)[0] == "T")
+        assert (await session.recognize(wav(speech, 16_000), lm=SLM).final()).text
+        await ended(worker.pid)
 
 
 async def test_the_fork_server_is_replaced_and_recognition_goes_on(speech):
@@ -95,7 +144,7 @@ async def test_capacity_is_refused_at_once_and_comes_back(speech):
         server.connect() as first,
         server.connect() as second,
     ):
-        running_one = first.recognize(held_open(speech.tobytes()), lm=SLM, content_type="audio/raw;rate=16000")
+        running_one = first.recognize(held_open(speech.tobytes()), lm=SLM, content_type=RAW)
         await anext(running_one)
         with pytest.raises(RequestRefusedError) as refused:
             await second.recognize(b"", lm=SLM).final()
@@ -112,7 +161,7 @@ async def test_one_party_has_its_share_of_the_capacity_and_others_have_the_rest(
         server.connect() as first,
         server.connect() as second,
     ):
-        running_one = first.recognize(held_open(speech.tobytes()), lm=SLM, content_type="audio/raw;rate=16000")
+        running_one = first.recognize(held_open(speech.tobytes()), lm=SLM, content_type=RAW)
         await anext(running_one)
         with pytest.raises(RequestRefusedError, match="one user or address") as refused:
             await second.recognize(b"", lm=SLM).final()
@@ -131,9 +180,7 @@ async def test_a_client_that_vanishes_frees_its_worker(speech):
     async with running() as server:
         with trio.move_on_after(0.5):
             async with server.connect() as session:
-                recognition = session.recognize(
-                    held_open(speech.tobytes()), lm=SLM, content_type="audio/raw;rate=16000"
-                )
+                recognition = session.recognize(held_open(speech.tobytes()), lm=SLM, content_type=RAW)
                 await anext(recognition)
                 # Cut the line without a word.
                 await trio.aclose_forcefully(session._line._websocket._stream)
