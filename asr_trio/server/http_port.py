@@ -107,9 +107,26 @@ class HttpPort:
                 return
         timer = _IdleTimer()
         bounded: Any = _BoundedStream(stream, self._patience, at_end=timer.end)
-        server = TCPServer(self._application, self._config, self._context, ConnectionState({}), bounded)
+        server = _Http1Server(self._application, self._config, self._context, ConnectionState({}), bounded)
         server.idle_task = timer
         await server.run()
+
+
+class _Http1Server(TCPServer):
+    """A connection of anycorn's that stays with HTTP/1.1.
+
+    A peer that speaks HTTP/2 can take no answer and yet never be silent, and nothing above would end it. Over TLS it is
+    not offered; without, anycorn has no setting for it.
+    """
+
+    async def _read_data(self) -> None:
+        http1: Any = self.protocol.protocol
+        http1._check_protocol = _stay  # noqa: SLF001
+        await super()._read_data()
+
+
+async def _stay(_request: object) -> None:
+    """Take any request as one of HTTP/1.1, as RFC 9110, 7.8, allows: a wish for another protocol may be ignored."""
 
 
 class _Patience:

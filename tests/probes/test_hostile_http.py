@@ -108,6 +108,24 @@ async def test_who_reads_nothing_is_dropped():
         await peer.aclose()
 
 
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        (
+            GET[:-2] + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAQAAAAA\r\n\r\n",
+            b" 200 ",
+        ),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b" 404 "),
+    ],
+    ids=["upgrade", "prior knowledge"],
+)
+async def test_nobody_speaks_http_2_in_which_a_stalled_answer_has_no_bound(said, answer):
+    async with running(server=TIMES) as server, await RawPeer.connect(server.addresses.http_port) as peer:
+        await peer.send(said)
+        assert answer in await peer.head()
+        assert await is_cut(peer)
+
+
 async def test_who_never_finishes_a_handshake_is_dropped(tmp_path):
     authority = trustme.CA()
     certificate = authority.issue_cert("localhost", "127.0.0.1")
