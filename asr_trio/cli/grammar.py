@@ -15,8 +15,9 @@ from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlparse
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
-from asr_trio.errors import GrammarError, LanguageModelNotFoundError
+from asr_trio.errors import ConfigError, GrammarError, LanguageModelNotFoundError
 from asr_trio.grammar import builtin, semantics
 from asr_trio.grammar.compile import CompiledGrammar, compile_grammar
 from asr_trio.grammar.generate import Generator
@@ -43,7 +44,10 @@ Root = Annotated[str, Parameter(help="The rule to match; the grammar's own root 
 
 @app.command
 def check(
-    *sources: Source, json_: Json = False, dictionary: Dictionary = None, unknown_words: Unknown = "generate"
+    *sources: Annotated[Source, Parameter(required=True)],
+    json_: Json = False,
+    dictionary: Dictionary = None,
+    unknown_words: Unknown = "generate",
 ) -> int:
     """Read and compile grammars; tell what is wrong with them, and where."""
     lexicon = _lexicon(dictionary)
@@ -68,12 +72,12 @@ def compile_(
 ) -> int:
     """Write the compiled form of a grammar: its graph, words, phones and tags."""
     compiled = _compiled(source, _lexicon(dictionary), unknown_words, root)
-    output.write_bytes(compiled.to_bytes())
+    _write(output, compiled.to_bytes())
     if json_:
         print(json.dumps(_summary(compiled), ensure_ascii=False, indent=2))
     else:
-        _print_warnings(compiled.warnings)
-        print(f"{output}: {_size(compiled)}")
+        _print_warnings(source, compiled.warnings)
+        print(f"{output}: {_size(_summary(compiled))}")
     return 0
 
 
@@ -83,6 +87,7 @@ def convert(
     *,
     to: Annotated[Literal["abnf", "xml", "jsgf"], Parameter(help="Notation to write.")],
     output: Annotated[Path | None, Parameter(name=["--output", "-o"], help="File to write; stdout without it.")] = None,
+    json_: Json = False,
 ) -> int:
     """Write a grammar in another notation, the same in language, weights and tags."""
     data, name = _load(source)
@@ -91,11 +96,14 @@ def convert(
     except GrammarError as error:
         _tell(source, error)
         return 2
-    _print_warnings(warnings)
+    if output is not None:
+        _write(output, text.encode())
+    if json_:
+        print(json.dumps({"grammar": text, "warnings": warnings}, ensure_ascii=False, indent=2))
+        return 0
+    _print_warnings(source, warnings)
     if output is None:
         print(text, end="")
-    else:
-        output.write_text(text, encoding="utf-8")
     return 0
 
 
@@ -132,7 +140,7 @@ def parse(
 def generate(
     source: Source,
     *,
-    count: Annotated[int, Parameter(name=["--count", "-n"])] = 10,
+    count: Annotated[int, Parameter(name=["--count", "-n"], validator=Number(gte=1))] = 10,
     seed: Annotated[int | None, Parameter(help="The same number draws the same sentences.")] = None,
     json_: Json = False,
     root: Root = "",
@@ -148,7 +156,13 @@ def generate(
 @app.command
 def coverage(
     source: Source,
-    phrases: Annotated[Path, Parameter(help="Lines of sentences; those that begin with ! must not be covered.")],
+    phrases: Annotated[
+        str,
+        Parameter(
+            help="A file of sentences, or - for stdin; lines that begin with ! must not be covered.",
+            allow_leading_hyphen=True,
+        ),
+    ],
     *,
     json_: Json = False,
     root: Root = "",
@@ -159,9 +173,9 @@ def coverage(
     """
     compiled = _compiled(source, _ANY_WORD, root=root)
     try:
-        lines = phrases.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise LanguageModelNotFoundError(f"the phrases cannot be read: {error}") from error
+        lines = _read(phrases).decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise LanguageModelNotFoundError(f"{phrases}: the phrases are not valid UTF-8: {error.reason}") from error
     results = [_judge(compiled, line) for line in lines if line.strip() and not line.startswith("#")]
     failed = [result for result in results if not result["ok"]]
     if json_:
@@ -204,17 +218,27 @@ def words(source: Source, *, json_: Json = False, dictionary: Dictionary = None,
 
 def _load(source: str) -> tuple[bytes, str]:
     """Return the text of a grammar and its URI."""
-    if source == "-":
-        return sys.stdin.buffer.read(), ""
-    if source.startswith("-"):
-        raise LanguageModelNotFoundError(f"{source}: there is no such option; a file of that name is ./{source}")
     if source.startswith(builtin.SCHEME):
         return builtin.load(source.removeprefix(builtin.SCHEME)), source
-    path = Path(source)
+    return _read(source), "" if source == "-" else Path(source).resolve().as_uri()
+
+
+def _read(source: str) -> bytes:
+    if source == "-":
+        return sys.stdin.buffer.read()
+    if source.startswith("-"):
+        raise LanguageModelNotFoundError(f"{source}: there is no such option; a file of that name is ./{source}")
     try:
-        return path.read_bytes(), path.resolve().as_uri()
+        return Path(source).read_bytes()
     except OSError as error:
         raise LanguageModelNotFoundError(f"{source}: {error.strerror or error}") from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from error
 
 
 def _resolver(source: str) -> Callable[[str], tuple[bytes, str | None]]:
@@ -267,14 +291,17 @@ def _compiled(
 
 
 def _report(source: str, lexicon: Lexicon, unknown_words: UnknownWords) -> dict[str, Any]:
-    data, name = _load(source)
     try:
+        data, name = _load(source)
         compiled = compile_grammar(
             data, lexicon=lexicon, unknown_words=unknown_words, resolver=_resolver(source), name=name
         )
     except GrammarError as error:
         fault = {"message": _message(error), "line": error.line, "column": error.column}
         return {"grammar": source, "error": fault | {"excerpt": error.excerpt, "hint": error.hint}}
+    except LanguageModelNotFoundError as error:  # the others are still to be checked
+        missing = {"message": str(error).removeprefix(f"{source}: "), "line": None, "column": None}
+        return {"grammar": source, "error": missing | {"excerpt": "", "hint": ""}}
     return {"grammar": source} | _summary(compiled)
 
 
@@ -289,24 +316,23 @@ def _summary(compiled: CompiledGrammar) -> dict[str, Any]:
     }
 
 
-def _size(compiled: CompiledGrammar) -> str:
-    facts = _summary(compiled)
-    return ", ".join(f"{facts[key]} {key}" for key in ("rules", "words", "states", "arcs"))
+def _size(facts: dict[str, Any]) -> str:
+    parts = ("rules", "words", "states", "arcs")
+    return ", ".join(f"{facts[part]} {part if facts[part] != 1 else part[:-1]}" for part in parts)
 
 
 def _print_report(report: dict[str, Any]) -> None:
     fault = report.get("error")
     if fault is None:
-        _print_warnings(report["warnings"])
-        facts = ", ".join(f"{report[key]} {key}" for key in ("rules", "words", "states", "arcs"))
-        print(f"{report['grammar']}: good ({report['language']}; {facts})")
+        _print_warnings(report["grammar"], report["warnings"])
+        print(f"{report['grammar']}: good ({report['language']}; {_size(report)})")
         return
     _tell(report["grammar"], GrammarError(fault["message"], **{k: v for k, v in fault.items() if k != "message"}))
 
 
-def _print_warnings(warnings: list[str]) -> None:
+def _print_warnings(source: str, warnings: list[str]) -> None:
     for warning in warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"{source}: warning: {warning}", file=sys.stderr)
 
 
 def _message(error: GrammarError) -> str:

@@ -34,7 +34,7 @@ def run(capsys):
 def test_check(run, grammar):
     code, out, _ = run("check", grammar, "builtin:grammar/time-pt")
     assert code == 0
-    assert "1 rules, 3 words" in out
+    assert "1 rule, 3 words" in out
     assert "pt-BR" in out
 
 
@@ -130,3 +130,47 @@ def test_words(run, grammar):
     code, out, _ = run("words", "builtin:grammar/boolean-pt")
     assert code == 0
     assert "não\tspelling\tN AW N; N AW" in out.splitlines()
+
+
+def test_a_file_that_is_not_there_does_not_keep_others_from_being_checked(run, grammar, tmp_path):
+    code, out, err = run("check", tmp_path / "missing.jsgf", grammar)
+    assert code == 2
+    assert out.startswith(f"{grammar}: good")
+    assert err == f"{tmp_path / 'missing.jsgf'}: No such file or directory\n"
+
+
+def test_nothing_to_check_is_wrong_use(run):
+    code, out, _ = run("check")
+    assert (code, out) == (2, "")
+
+
+def test_a_warning_names_its_grammar(run, tmp_path):
+    path = tmp_path / "unknown.jsgf"
+    path.write_text("#JSGF V1.0;\ngrammar g;\npublic <r> = xyzzyq;\n")
+    _, _, err = run("check", path)
+    assert err == f"{path}: warning: pronounced by their spelling: xyzzyq\n"
+
+
+@pytest.mark.parametrize("command", [("compile",), ("convert", "--to", "xml")])
+def test_a_file_that_cannot_be_written_is_told(run, grammar, tmp_path, command):
+    target = tmp_path / "nowhere" / "out"
+    code, _, err = run(*command, grammar, "-o", target)
+    assert (code, err) == (2, f"asr-trio: {target}: No such file or directory\n")
+
+
+def test_conversion_as_json(run, grammar):
+    code, out, _ = run("convert", grammar, "--to", "abnf", "--json")
+    assert code == 0
+    converted = json.loads(out)
+    assert converted["grammar"].startswith("#ABNF 1.0")
+    assert converted["warnings"] == []
+
+
+def test_phrases_to_cover_may_come_from_standard_input(run, grammar, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"please yes\n!maybe\n")))
+    code, out, _ = run("coverage", grammar, "-")
+    assert (code, out) == (0, "2 of 2 as they should be\n")
+
+
+def test_fewer_than_one_sentence_cannot_be_drawn(run, grammar):
+    assert run("generate", grammar, "-n", "0")[0] == 2
