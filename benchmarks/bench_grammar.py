@@ -83,11 +83,16 @@ def decoder(dictionary: str | None) -> pocketsphinx.Decoder:
     )
 
 
-def load(model: base.GrammarModel, target: GraphDecoder) -> None:
-    """Bring a compiled grammar into a decoder, as a worker does that sees it for the first time."""
-    grammars._loaded.cache_clear()
-    grammars._unpacked.cache_clear()
-    target.activate([model], {})
+def loading(model: base.GrammarModel, rounds: int) -> float:
+    """Return what bringing a compiled grammar into a decoder takes, for a worker that sees it for the first time."""
+    times = []
+    for _ in range(rounds):
+        grammars._loaded.cache_clear()
+        grammars._unpacked.cache_clear()
+        target = graph_decoder()
+        took_s, _ = timed(lambda target=target: target.activate([model], {}), 1)
+        times.append(took_s)
+    return statistics.median(times)
 
 
 def packaged(text: str) -> base.GrammarModel:
@@ -118,17 +123,15 @@ def compiling(lexicon: Lexicon, words: list[str], rounds: int, peer_limit: int) 
         bytes_s, data = timed(compiled.to_bytes, rounds)
         back_s, _ = timed(lambda data=data: CompiledGrammar.from_bytes(data), rounds)
         model = packaged(text)
-        targets = [graph_decoder() for _ in range(rounds)]
-        load_s, _ = timed(lambda model=model, targets=targets: load(model, targets.pop()), rounds)
         row = {
-            "compile_s": compile_s, "to_bytes_s": bytes_s, "from_bytes_s": back_s, "load_s": load_s,
+            "compile_s": compile_s, "to_bytes_s": bytes_s, "from_bytes_s": back_s, "load_s": loading(model, rounds),
             "bytes": len(data), "states": compiled.n_states, "arcs": len(compiled.graph.sources),
         }  # fmt: skip
         if text.count("|") < peer_limit:
             row |= peer(text)
         if name in LIMITS_S:
             row["limit_s"] = LIMITS_S[name]
-            row["within"] = compile_s <= LIMITS_S[name] and load_s <= LOAD_SHARE * LIMITS_S[name]
+            row["within"] = compile_s <= LIMITS_S[name] and row["load_s"] <= LOAD_SHARE * LIMITS_S[name]
         report[name] = row
         print(name, json.dumps(row))
     return report

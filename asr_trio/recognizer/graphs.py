@@ -8,7 +8,7 @@ the next recognition with the same grammars costs a switch of 10 µs.
 from __future__ import annotations
 
 import functools
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -112,13 +112,10 @@ class GraphDecoder:
 
 def _told_apart(sounds: list[str]) -> list[str]:
     """Return the sounds with blanks behind those that came before, which change no sound."""
-    repeated = {sound for sound, times in Counter(sounds).items() if times > 1}
-    if not repeated:
-        return sounds
-    times: Counter[str] = Counter()
-    different = list(sounds)
-    for place, sound in enumerate(sounds):
-        if sound in repeated:
-            different[place] += " " * times[sound]
-            times[sound] += 1
+    times: dict[str, int] = {}
+    different = []
+    for sound in sounds:
+        before = times.get(sound, 0)
+        times[sound] = before + 1
+        different.append(sound + " " * before if before else sound)
     return different
