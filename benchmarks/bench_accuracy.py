@@ -2,8 +2,8 @@
 
     python -m benchmarks.bench_accuracy [--limit N] [--only SET,SET] [--profile accurate] [--json F] [--plot F.svg]
 
-Prints the tables of docs/recognition.md and draws its picture: words wrong, sentences right, processor time, rejection
-and its receiver's curve, calibration of the scores, and the error of word times. Plain PocketSphinx is the package as
+Prints the tables of docs/recognition.md, words wrong, sentences right, processor time, rejection, calibration of the
+scores and the error of word times, and draws the last three. Plain PocketSphinx is the package as
 it comes: its own JSGF reader, default settings, each file decoded whole. Ours is the engine of the server, fed in its
 blocks as from a live stream: phrases of grammars whole too, free speech as our endpointer cuts it. Scores are trained
 on these recordings, so their calibration and the receiver's curve are those of cross-validation over speakers, by

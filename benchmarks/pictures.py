@@ -10,7 +10,7 @@ from typing import Any
 KNOWN = importlib.util.find_spec("matplotlib") is not None
 
 
-def _figure(columns: int, rows: int = 1) -> tuple[Any, Any]:
+def _figure(columns: int) -> tuple[Any, Any]:
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -18,7 +18,7 @@ def _figure(columns: int, rows: int = 1) -> tuple[Any, Any]:
     mpl.rcParams["svg.fonttype"] = "none"
     from matplotlib import pyplot as plt
 
-    return plt.subplots(rows, columns, figsize=(5 * columns, 3.5 * rows), squeeze=False, layout="constrained")
+    return plt.subplots(1, columns, figsize=(5 * columns, 3.5), squeeze=False, layout="constrained")
 
 
 def latencies(file: Path | None, series: Mapping[str, Sequence[float]], title: str) -> None:
@@ -61,11 +61,10 @@ def capacity(file: Path | None, results: Sequence[Mapping[str, Any]], limit_ms: 
 
 
 def accuracy(file: Path | None, found: Mapping[str, Any]) -> None:
-    """Draw what `bench_accuracy` found; what was not measured stays empty."""
+    """Draw what `bench_accuracy` found of scores and word times; what was not measured stays empty."""
     if file is None or not KNOWN:
         return
-    figure, ((words, curve), (calibration, times)) = _figure(2, 2)
-    _words_wrong(words, found["sets"])
+    figure, ((curve, calibration, times),) = _figure(3)
     if scores := found.get("scores"):
         _rejection(curve, scores["rejection by grammars"]["curve"])
         for what in ("sentences of grammars", "words of grammars", "words of free speech"):
@@ -76,22 +75,11 @@ def accuracy(file: Path | None, found: Mapping[str, Any]) -> None:
         times.hist(errors_ms, bins=range(-205, 206, 10), histtype="step", label=name)
     times.axvspan(-50, 50, color="grey", alpha=0.15)
     times.set(xlabel="too late, ms", ylabel="starts and ends of words", title="Word times against a forced alignment")
-    for axis in (words, curve, calibration, times):
+    for axis in (curve, calibration, times):
         axis.grid(alpha=0.3)
         if axis.get_legend_handles_labels()[0]:
             axis.legend(fontsize=8)
     figure.savefig(file, dpi=110, metadata={"Date": None} if file.suffix == ".svg" else None)
-
-
-def _words_wrong(axis: Any, sets: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    spoken = {name: rows for name, rows in sets.items() if "words_wrong_percent" in rows[0]}
-    for side, shift in ((0, -0.2), (1, 0.2)):
-        if rows := [both[side] for both in spoken.values()]:
-            places = [place + shift for place in range(len(rows))]
-            axis.barh(places, [row["words_wrong_percent"] for row in rows], 0.4, label=rows[0]["engine"])
-    axis.set_yticks(range(len(spoken)), spoken)
-    axis.invert_yaxis()
-    axis.set(xlabel="words wrong, %", title="Words wrong")
 
 
 def _rejection(axis: Any, curve: Sequence[Mapping[str, Any]]) -> None:

@@ -41,7 +41,7 @@ def test_one_command_measures_both_sides_and_draws_it(tmp_path):
     assert losses == sorted(losses)
     assert losses[0] < losses[-1]
     pytest.importorskip("matplotlib")
-    for title in ("Words wrong", "Rejection", "Reliability of scores", "Word times"):
+    for title in ("Rejection", "Reliability of scores", "Word times"):
         assert title in picture.read_text()
 
 
