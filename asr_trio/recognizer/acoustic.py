@@ -2,7 +2,8 @@
 
 The decoder says how well the words of a grammar fit; whether anything else would have fitted better it cannot say,
 because it looks at nothing else. Here every tied state (senone) of the model is scored on every third frame, so that
-the states of the recognised words can be compared with the best state of all: the evidence of `confidence`.
+the states of the recognised words can be compared with the best state of all: the evidence of `confidence`. NumPy
+computes the Gaussians, the C core mixes them.
 
 File formats are those of CMU Sphinx (``mdef`` binary, ``means``, ``variances``, ``sendump``).
 """
@@ -12,14 +13,14 @@ from __future__ import annotations
 import functools
 import itertools
 import struct
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_trio.audio.core import check, ffi, lib
 from asr_trio.errors import AcousticModelError
 from asr_trio.recognizer.features import DELTA_REACH, Frames, with_deltas
 
@@ -32,13 +33,14 @@ FRAME_STEP: Final = 3
 CHUNK_FRAMES: Final = 75
 """Audio is scored in chunks as it comes, so that little is left to do when speech ends: large enough for the weights
 to be read from memory seldom, small enough for what lies between to stay in the processor."""
-MIXTURE_FLOOR: Final = np.float32(1e-30)
-"""Added to likelihoods, the product of all streams, so that they have a logarithm."""
-SCORE_FLOOR: Final = -60.0
+SCORE_UNIT: Final = np.float64(1 / 512)
+"""Scores are whole numbers of this: finer than what the choice of Gaussians leaves out."""
 
 WORD_INTERNAL, WORD_BEGIN, WORD_END, WORD_SINGLE = range(4)
 
-Scores = NDArray[np.float16]
+Scores = NDArray[np.int16]
+
+_INT16: Final = ffi.typeof("int16_t[]")
 
 
 class AcousticModel:
@@ -67,15 +69,14 @@ class AcousticModel:
         if self._n_codebooks not in (1, len(self.phones)):
             raise AcousticModelError("the acoustic model has mixtures that are tied in an unknown way")
         self._gaussians = [_as_linear(mean, variance) for mean, variance in zip(means, variances, strict=True)]
-        # Senones are numbered anew, those of a phone side by side: a codebook's scores are a slice.
+        # Senones are numbered anew, those of a phone side by side: so are those of a codebook.
         order = np.argsort(self._owners, kind="stable")
         self._sequences = np.argsort(order)[self._sequences]
-        self._phone_starts = np.searchsorted(self._owners[order], np.arange(len(self.phones)))
-        edges = [*self._phone_starts.tolist(), self.n_senones] if self._n_codebooks > 1 else [0, self.n_senones]
-        self._slices = [slice(start, end) for start, end in itertools.pairwise(edges)]
-        self._weights = [
-            [np.ascontiguousarray(stream[:, order[members]]) for members in self._slices] for stream in weights
-        ]
+        phone_starts = np.searchsorted(self._owners[order], np.arange(len(self.phones) + 1)).astype(np.uint32)
+        starts = phone_starts if self._n_codebooks > 1 else phone_starts[[0, -1]]
+        packed = _packed(weights[:, :, order], starts)
+        self._tables = (starts, phone_starts, packed)  # the C core has their addresses
+        self._mixtures = _mixtures(len(weights), len(weights[0]), *self._tables)
         self.silence_senones = list(self.senones("SIL", "SIL", "SIL", WORD_SINGLE))
 
     def _read_definition(self, data: bytes) -> None:
@@ -107,7 +108,7 @@ class AcousticModel:
         owners[self._sequences[entries["sequence"]]] = bases[:, None]
         self._owners = owners
 
-    def _read_weights(self, data: bytes, n_streams: int) -> list[NDArray[np.float32]]:
+    def _read_weights(self, data: bytes, n_streams: int) -> NDArray[np.float32]:
         at = 0
         for _ in range(2):  # title, header
             (length,) = struct.unpack_from("<i", data, at)
@@ -125,7 +126,7 @@ class AcousticModel:
         raw = np.frombuffer(data, np.uint8, n_streams * n_rows * n_columns, at + 8)
         shifted = raw.reshape(n_streams, n_rows, n_columns)[:, :, : self.n_senones]
         values = np.arange(256, dtype=np.float32)  # of a byte
-        return list(np.exp(-values * np.float32((1 << SENONE_SHIFT) * np.log(LOG_BASE)))[shifted])
+        return np.asarray(np.exp(-values * np.float32((1 << SENONE_SHIFT) * np.log(LOG_BASE)))[shifted])
 
     @functools.lru_cache(maxsize=65_536)  # noqa: B019 - one model lives as long as its process
     def senones(self, phone: str, left: str, right: str, position: int) -> tuple[int, ...]:
@@ -160,15 +161,17 @@ class AcousticModel:
                 return start
         return None
 
-    def _densities(self, features: Frames) -> Iterator[NDArray[np.float32]]:
-        """Yield the log densities of each stream, shape (frames, codebooks, Gaussians)."""
+    def _densities(self, features: Frames) -> NDArray[np.float32]:
+        """Return log densities, shape (streams, frames, codebooks, Gaussians)."""
+        n_frames, n_gaussians = len(features), self._gaussians[0].shape[1]
+        densities = np.empty((len(self._gaussians), n_frames, n_gaussians), np.float32)
         at = 0
-        for lines in self._gaussians:
+        for lines, out in zip(self._gaussians, densities, strict=True):
             width = len(lines) // 2
             part = features[:, at : at + width]
             at += width
-            inputs = np.concatenate([part, part * part, np.ones((len(features), 1), np.float32)], axis=1)
-            yield (inputs @ lines).reshape(len(features), self._n_codebooks, -1)
+            np.matmul(np.concatenate([part, part * part, np.ones((n_frames, 1), np.float32)], axis=1), lines, out=out)
+        return densities.reshape(len(densities), n_frames, self._n_codebooks, -1)
 
     def fit(self, features: Frames) -> NDArray[np.float64]:
         """Tell roughly, for a fraction of what `score` costs, how likely frames are by the best of all phones.
@@ -179,10 +182,11 @@ class AcousticModel:
         Returns:
             Log likelihoods, shape (frames,).
         """
-        peaks = np.zeros((len(features), self._n_codebooks))
-        for logs in self._densities(features):
-            peaks += logs.max(axis=2)
-        return np.asarray(peaks.max(axis=1))
+        best = [
+            self._densities(features[at : at + CHUNK_FRAMES]).max(axis=3).sum(axis=0, dtype=np.float64).max(axis=1)
+            for at in range(0, len(features), CHUNK_FRAMES)
+        ]
+        return np.concatenate(best)
 
     def score(self, features: Frames) -> tuple[Scores, Scores]:
         """Score every senone on every frame.
@@ -191,26 +195,17 @@ class AcousticModel:
             features: shape (frames, 39).
 
         Returns:
-            Log likelihoods relative to the best senone of the frame, shape (frames, senones); and of the best senone
-            of each phone, shape (frames, phones).
+            Log likelihoods relative to the best senone of the frame, in units of SCORE_UNIT and -60 at least, shape
+            (frames, senones); and of the best senone of each phone, shape (frames, phones).
         """
         n_frames = len(features)
-        densities = []
-        peaks = np.zeros((n_frames, self._n_codebooks), np.float32)
-        for logs in self._densities(features):
-            best = logs.max(axis=2)
-            densities.append(np.exp(np.subtract(logs, best[:, :, None], out=logs), out=logs))
-            peaks += best
-        scores = np.empty((n_frames, self.n_senones), np.float32)
-        for number, members in enumerate(self._slices):
-            mixed = densities[0][:, number] @ self._weights[0][number]
-            for stream, weights in zip(densities[1:], self._weights[1:], strict=True):
-                mixed *= stream[:, number] @ weights[number]
-            mixed += MIXTURE_FLOOR
-            np.add(np.log(mixed, out=mixed), peaks[:, number, None], out=scores[:, members])
-        phones = np.maximum.reduceat(scores, self._phone_starts, axis=1)
-        best = phones.max(axis=1, keepdims=True)
-        return _relative(scores, best), _relative(phones, best)
+        densities = self._densities(features)
+        work = np.empty((n_frames, self.n_senones), np.float32)
+        senones = np.empty((n_frames, self.n_senones), np.int16)
+        phones = np.empty((n_frames, len(self.phones)), np.int16)
+        arrays = (ffi.from_buffer("float[]", work), ffi.from_buffer(_INT16, senones), ffi.from_buffer(_INT16, phones))
+        check(lib.asr_mixtures_score(self._mixtures, ffi.from_buffer("float[]", densities), n_frames, *arrays))
+        return senones, phones
 
 
 class SegmentScores(msgspec.Struct, frozen=True):
@@ -264,8 +259,8 @@ class SegmentScorer:
             end: number of a frame.
         """
         wanted = slice(start // FRAME_STEP, (end + FRAME_STEP - 1) // FRAME_STEP)
-        senones = np.concatenate([np.zeros((0, self._model.n_senones), np.float16), *self._senones])
-        phones = np.concatenate([np.zeros((0, len(self._model.phones)), np.float16), *self._phones])
+        senones = np.concatenate([np.zeros((0, self._model.n_senones), np.int16), *self._senones])
+        phones = np.concatenate([np.zeros((0, len(self._model.phones)), np.int16), *self._phones])
         return SegmentScores(senones[wanted], phones[wanted])
 
     def _score(self, end: int) -> None:
@@ -296,10 +291,41 @@ def _read_gaussians(data: bytes) -> list[NDArray[np.float32]]:
     ]
 
 
-def _relative(scores: NDArray[np.float32], best: NDArray[np.float32]) -> Scores:
-    scores -= best
-    np.maximum(scores, SCORE_FLOOR, out=scores)
-    return scores.astype(np.float16)
+def _packed(weights: NDArray[np.float32], starts: NDArray[np.uint32]) -> NDArray[np.uint16]:
+    """Return the weights, shape (streams, Gaussians, senones), codebook by codebook as the C core reads them."""
+    lanes = lib.ASR_MIXTURE_LANES
+    parts = []
+    for start, end in itertools.pairwise(starts.tolist()):
+        padding = ((0, 0), (0, 0), (0, (start - end) % lanes))
+        tiles = np.pad(weights[:, :, start:end], padding).reshape(*weights.shape[:2], -1, lanes)
+        parts.append(tiles.transpose(2, 0, 1, 3).ravel())
+    rounded = np.concatenate(parts).view(np.uint32) + np.uint32(0x8000)  # half of what is cut off
+    return (rounded >> 16).astype(np.uint16)
+
+
+def _mixtures(
+    n_streams: int,
+    n_gaussians: int,
+    starts: NDArray[np.uint32],
+    phone_starts: NDArray[np.uint32],
+    weights: NDArray[np.uint16],
+) -> Any:
+    """Return the tables for the C core, which must outlive it.
+
+    Raises:
+        AcousticModelError: the model is larger than the C core takes.
+    """
+    if n_streams > lib.ASR_MIXTURE_STREAMS or n_gaussians > lib.ASR_MIXTURE_GAUSSIANS:
+        raise AcousticModelError("the acoustic model has more streams or Gaussians than can be scored")
+    mixtures = ffi.new("asr_mixtures *")
+    mixtures.struct_size = ffi.sizeof("asr_mixtures")
+    mixtures.streams, mixtures.gaussians = n_streams, n_gaussians
+    mixtures.codebooks, mixtures.phones = len(starts) - 1, len(phone_starts) - 1
+    mixtures.codebook_starts = ffi.from_buffer("uint32_t[]", starts)
+    mixtures.phone_starts = ffi.from_buffer("uint32_t[]", phone_starts)
+    mixtures.weights = ffi.from_buffer("uint16_t[]", weights)
+    mixtures.simd = lib.ASR_SIMD_AUTO
+    return mixtures
 
 
 def _as_linear(mean: NDArray[np.float32], variance: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from asr_trio.recognizer.acoustic import (
     FRAME_STEP,
+    SCORE_UNIT,
     WORD_BEGIN,
     WORD_END,
     WORD_INTERNAL,
@@ -116,7 +117,7 @@ class Evidence:
         for word in words:
             outside[word.start // FRAME_STEP : (word.end + FRAME_STEP - 1) // FRAME_STEP] = False
         rest = senones[outside]
-        self._silence = rest[:, model.silence_senones].max(axis=1).astype(np.float64) if len(rest) else np.zeros(0)
+        self._silence = rest[:, model.silence_senones].max(axis=1) * SCORE_UNIT if len(rest) else np.zeros(0)
 
     def sentence(self) -> Vector:
         """Return the evidence about the whole sentence."""
@@ -208,13 +209,13 @@ def _align(model: AcousticModel, scores: SegmentScores, words: list[SpokenWord],
         places.extend([place] * len(here))
     # Frames that were not scored borrow the scores of the one before: a state still lasts one frame at least, not two.
     scored = np.minimum(np.arange(word.start, max(word.end, word.start + 1)) // FRAME_STEP, len(senones) - 1)
-    emitted = senones[scored][:, states].astype(np.float64)
+    emitted = senones[scored[:, None], states] * SCORE_UNIT
     path = _viterbi(emitted)
     rows = np.arange(len(scored))
     place_of = np.array(places)[path]
     phone_numbers = np.array([model.phones[phone] for phone in word.phones])
     state_gaps = emitted[rows, path]
-    window = phones[scored].astype(np.float64)
+    window = phones[scored] * SCORE_UNIT
     phone_gaps = window[rows, phone_numbers[place_of]]
     posteriors = np.maximum(phone_gaps - np.log(np.exp(window).sum(axis=1)), POSTERIOR_FLOOR)
     heard = [place_of == place for place in range(last + 1)]

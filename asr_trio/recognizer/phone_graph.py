@@ -18,7 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_trio.grammar.graph import Graph
-from asr_trio.recognizer.acoustic import FRAME_STEP, WORD_BEGIN, WORD_END, WORD_INTERNAL, WORD_SINGLE, SegmentScores
+from asr_trio.recognizer.acoustic import (
+    FRAME_STEP,
+    SCORE_UNIT,
+    WORD_BEGIN,
+    WORD_END,
+    WORD_INTERNAL,
+    WORD_SINGLE,
+    SegmentScores,
+)
 
 WORD_PENALTY: Final = -50.0
 """What a word costs. More than in the decoder: units fit better than what it looks at, so short words come cheaper.
@@ -120,7 +128,7 @@ class PhoneGraph:
         fits = np.full((len(scores.senones), self.n_units + 1), NEVER)
         fits[:, : self.silence] = np.maximum.reduceat(scores.senones[:, members], np.cumsum(sizes) - sizes, axis=1)
         fits[:, self.silence] = scores.phones[:, self._silence_phone]
-        fits *= FRAME_STEP
+        fits *= np.float32(FRAME_STEP * SCORE_UNIT)
         return fits
 
     def _unit_chains(self, model: Senones) -> Iterator[list[Unit]]:

@@ -247,6 +247,34 @@ int asr_frontend_flush(asr_frontend *frontend, int16_t *pcm, size_t *pcm_count, 
 int64_t asr_frontend_position(const asr_frontend *frontend);
 float asr_frontend_level_dbfs(const asr_frontend *frontend);
 
+/* ---- Mixtures: how well frames fit the states of an acoustic model with shared codebooks of Gaussians ---------------- */
+
+#define ASR_MIXTURE_STREAMS 4     /* at most */
+#define ASR_MIXTURE_GAUSSIANS 256 /* of a codebook, at most */
+#define ASR_MIXTURE_LANES 32
+#define ASR_MIXTURE_UNIT 512.0f /* scores are 1/512 of a natural logarithm */
+
+/* Read-only tables of the caller. States are numbered codebook by codebook and phone by phone. */
+typedef struct asr_mixtures {
+    size_t struct_size;
+    uint32_t streams;
+    uint32_t codebooks;
+    uint32_t gaussians; /* of each codebook */
+    uint32_t phones;
+    const uint32_t *codebook_starts; /* codebooks + 1 numbers: its first state; then the number of all states */
+    const uint32_t *phone_starts;    /* phones + 1, the same */
+    /* for each codebook, for each ASR_MIXTURE_LANES of its states (the last filled up with zeros):
+     * [streams][gaussians][ASR_MIXTURE_LANES], each the upper half of a float */
+    const uint16_t *weights;
+    asr_simd simd;
+} asr_mixtures;
+
+/* densities: [streams][frames][codebooks][gaussians], natural logarithms. work: [frames][states], used meanwhile.
+ * states: [frames][states], their logarithms less that of the frame's best, at least -60. phones: [frames][phones], those
+ * of the best state of each. */
+int asr_mixtures_score(const asr_mixtures *mixtures, const float *densities, size_t frames, float *work, int16_t *states,
+                       int16_t *phones);
+
 #ifdef __cplusplus
 }
 #endif

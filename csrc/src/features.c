@@ -8,6 +8,7 @@
  *
  * Loops are written for the vectoriser: separate real and imaginary arrays, no branches, fixed bounds. No operation is
  * reordered by it, so every build computes the same bits (as long as products and sums are not contracted). */
+#include "approximate.h"
 #include "vad_features.h"
 
 #include <math.h>
@@ -22,25 +23,6 @@
 #define FEATURE_RISE 0.01f         /* log2 of power in 10 ms: 3 dB a second, for floors up and for the peak down */
 #define FEATURE_FALL 0.25f         /* share of the way down to a lower minimum */
 #define FEATURE_ROUNDING 16.0f /* power of a bin from rounding to integers: 1/12 times the energy of the window, 192 */
-
-/* log2, within 2e-6: the exponent, and a polynomial in the rest (Chebyshev fit of log2(1 + m) / m on [0, 1]). */
-ASR_INLINE float feature_log2(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    const float exponent = (float)((int32_t)(bits >> 23) - 127);
-    bits = (bits & 0x007FFFFFu) | 0x3F800000u;
-    float m;
-    memcpy(&m, &bits, sizeof m);
-    m -= 1.0f;
-    float p = 0.020490348f;
-    p = p * m - 0.096066256f;
-    p = p * m + 0.215588541f;
-    p = p * m - 0.339247778f;
-    p = p * m + 0.477705932f;
-    p = p * m - 0.721162734f;
-    p = p * m + 1.442693257f;
-    return exponent + p * m;
-}
 
 /* One radix-4 butterfly of the Stockham transform (self-sorting, decimation in frequency): element q of the four
  * quarters to elements to, to + run, ... of the output, turned by c - i s and its square and cube. */
@@ -146,7 +128,7 @@ ASR_INLINE void feature_pitch(const float *restrict power, float *restrict voici
     shift = shift > 0.5f ? 0.5f : shift < -0.5f ? -0.5f : shift;
     const float height = at - 0.25f * (before - after) * shift;
     *voicing = height > 0.0f ? height / (lag[0] + 64.0f) : 0.0f; /* 64: what silence with dither has */
-    *period = feature_log2(((float)best + shift) / 8.0f);
+    *period = asr_log2(((float)best + shift) / 8.0f);
 }
 
 ASR_INLINE void feature_process(asr_features *features, const int16_t frame[ASR_FRAME_SAMPLES], asr_feature_frame *out) {
@@ -175,8 +157,8 @@ ASR_INLINE void feature_process(asr_features *features, const int16_t frame[ASR_
     }
     /* A frame of rounding noise alone has FEATURE_ROUNDING in every bin: what lies below says nothing. */
     for (unsigned b = 0; b < ASR_FEATURE_BANDS; b++)
-        out->band[b] = feature_log2(energy[b] * (1.0f / FEATURE_ROUNDING) + 1.0f);
-    out->level = feature_log2(total * (1.0f / FEATURE_ROUNDING / ASR_FEATURE_BANDS) + 1.0f);
+        out->band[b] = asr_log2(energy[b] * (1.0f / FEATURE_ROUNDING) + 1.0f);
+    out->level = asr_log2(total * (1.0f / FEATURE_ROUNDING / ASR_FEATURE_BANDS) + 1.0f);
     feature_pitch(power, &out->voicing, &out->period);
 
     if (features->warm_frames < FEATURE_WARM_FRAMES) {

@@ -9,6 +9,8 @@
  * gate behind the recurrent product as in cuDNN and PyTorch. */
 #include "vad_learned.h"
 
+#include "approximate.h"
+
 #include <string.h>
 
 #if defined(ASR_X86)
@@ -111,40 +113,8 @@ VAD_KERNEL(neon, , VAD_TILE(neon, 8))
 
 #endif
 
-/* Limits are set on integers: compilers keep a branch for a float's, and the loop stays scalar. */
-ASR_INLINE int32_t vad_limit(int32_t value, int32_t low, int32_t high) {
-    value = value < low ? low : value;
-    return value > high ? high : value;
-}
-
-/* The nearest whole number, ties to even, for |value| < 2^22: adding 1.5 * 2^23 leaves it in the low bits. */
-ASR_INLINE int32_t vad_round(float value) {
-    const float shifted = value + 12582912.0f;
-    int32_t bits;
-    memcpy(&bits, &shifted, sizeof bits);
-    return bits - 0x4B400000;
-}
-
-/* e^-x within 2e-7 of itself (and between 2^-60 and 2^60): 2^whole through the exponent of a float, 2^rest by a
- * polynomial (Chebyshev fit on half a unit to either side). */
-ASR_INLINE float vad_exp_negative(float x) {
-    const float power = x * -1.44269504f;
-    const int32_t whole = vad_round(power);
-    const float rest = power - (float)whole;
-    float p = 0.001340043f;
-    p = p * rest + 0.009676037f;
-    p = p * rest + 0.055503272f;
-    p = p * rest + 0.240221074f;
-    p = p * rest + 0.693147207f;
-    p = p * rest + 1.000000075f;
-    const int32_t bits = (vad_limit(whole, -60, 60) + 127) * (1 << 23);
-    float scale;
-    memcpy(&scale, &bits, sizeof scale);
-    return p * scale;
-}
-
 ASR_INLINE float vad_sigmoid(float x) {
-    return 1.0f / (1.0f + vad_exp_negative(x));
+    return 1.0f / (1.0f + asr_exp_negative(x));
 }
 
 ASR_INLINE void vad_product(asr_vad_kernel *kernel, const asr_vad_matrix *matrix, const int16_t *in, float *restrict out) {
@@ -166,7 +136,7 @@ ASR_INLINE void vad_recur(asr_vad_kernel *kernel, const asr_vad_matrix *from_inp
         const float keep = vad_sigmoid(input[size + n] + recurrent[size + n]);
         const float fresh = 2.0f * vad_sigmoid(2.0f * (input[2 * size + n] + reset * recurrent[2 * size + n])) - 1.0f;
         state[n] = fresh + keep * (state[n] - fresh);
-        fixed_state[n] = (int16_t)vad_round(state[n] * VAD_UNIT); /* |state| < 1 */
+        fixed_state[n] = (int16_t)asr_round(state[n] * VAD_UNIT); /* |state| < 1 */
     }
 }
 
@@ -176,14 +146,14 @@ ASR_INLINE void vad_step(asr_vad_learned *vad, asr_vad_kernel *kernel, const asr
     memcpy(raw + ASR_VAD_CONTEXT * ASR_VAD_PER_FRAME, newest->floor, sizeof newest->floor);
     int16_t input[ASR_VAD_INPUTS];
     for (size_t i = 0; i < ASR_VAD_INPUTS; i++) {
-        const int32_t fixed = vad_round((raw[i] - asr_vad_input_mean[i]) * asr_vad_input_scale[i] * VAD_UNIT);
-        input[i] = (int16_t)vad_limit(fixed, INT16_MIN, INT16_MAX);
+        const int32_t fixed = asr_round((raw[i] - asr_vad_input_mean[i]) * asr_vad_input_scale[i] * VAD_UNIT);
+        input[i] = (int16_t)asr_limit(fixed, INT16_MIN, INT16_MAX);
     }
     float dense[ASR_VAD_DENSE];
     int16_t hidden[ASR_VAD_DENSE];
     vad_product(kernel, &asr_vad_dense, input, dense);
     for (size_t n = 0; n < ASR_VAD_DENSE; n++) {
-        hidden[n] = (int16_t)vad_limit(vad_round(dense[n] * VAD_UNIT), 0, INT16_MAX);
+        hidden[n] = (int16_t)asr_limit(asr_round(dense[n] * VAD_UNIT), 0, INT16_MAX);
     }
     float *const first = vad->state, *const second = vad->state + ASR_VAD_FIRST;
     vad_recur(kernel, &asr_vad_first_input, &asr_vad_first_state, ASR_VAD_FIRST, hidden, first, vad->first_state);

@@ -11,7 +11,7 @@ import pytest
 
 from asr_trio.grammar.graph import NO_WORD, Graph
 from asr_trio.recognizer import sentences
-from asr_trio.recognizer.acoustic import FRAME_STEP, SegmentScores
+from asr_trio.recognizer.acoustic import FRAME_STEP, SCORE_UNIT, SegmentScores
 from asr_trio.recognizer.phone_graph import WEIGHT_SCALE, WORD_PENALTY, PhoneGraph
 from asr_trio.recognizer.sentences import SentenceSearch
 
@@ -39,7 +39,7 @@ def graph_of(n_states: int, start: int, final: int, arcs: list[tuple[int, int, i
 
 def scores_of(n_frames: int, seed: int) -> SegmentScores:
     rng = np.random.default_rng(seed)
-    senones = -rng.integers(0, 60, (n_frames, 3 * len(PHONES))).astype(np.float16)
+    senones = (-512 * rng.integers(0, 60, (n_frames, 3 * len(PHONES)))).astype(np.int16)
     return SegmentScores(senones, senones.reshape(n_frames, len(PHONES), 3).max(axis=2))
 
 
@@ -56,7 +56,7 @@ def likelihood(scores: SegmentScores, words: list[list[str]], weight: float) -> 
 
     def fit(frame: int, senone: int) -> float:
         row = scores.phones[frame, 3] if senone < 0 else scores.senones[frame, senone]
-        return FRAME_STEP * float(row)
+        return FRAME_STEP * SCORE_UNIT * float(row)
 
     def step_allowed(source: int, target: int) -> bool:
         (part, left, _), (other, _, _) = states[source], states[target]
@@ -144,8 +144,8 @@ def test_fillers_have_no_text() -> None:
 def test_of_a_large_grammar_go_in_what_fits_and_before_it_what_was_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sentences, "STATES_MAX", 7)  # one of the words
     graph = PhoneGraph(Senones(), graph_of(2, 0, 1, [(0, 1, word, 0.0) for word in (0, 1, 3)]), SPELLED, SAID)
-    senones = np.full((4, 12), -50.0, np.float16)
-    senones[:, 3:6] = 0.0  # the phone B
+    senones = np.full((4, 12), -50 * 512, np.int16)
+    senones[:, 3:6] = 0  # the phone B
     scores = SegmentScores(senones, senones.reshape(4, 4, 3).max(axis=2))
     assert [one.words for one in SentenceSearch(graph, scores, []).best(5)] == [(1,)]
     assert [one.words for one in SentenceSearch(graph, scores, [3]).best(5)] == [(3,)]
