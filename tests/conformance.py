@@ -111,7 +111,8 @@ With `decoder.continuousMode` every segment has its own result, `last_segment` f
 closed by silence was the last one, so a closing result without alternatives follows when the audio ends (`NO_SPEECH`)
 or nobody speaks any more (`NO_INPUT_TIMEOUT`). A segment that the end of the audio cuts off is itself the last. Speech
 longer than `endpointer.maxSegmentDuration` is cut at its quietest place; where the next segment hears some of it again
-(`endpointer.segmentOverlapTime`), every word is told once. No END_OF_SPEECH is sent: clients would stop their audio."""
+(`endpointer.segmentOverlapTime`), every word is told once; within a grammar where what is left is a sentence of it. No
+END_OF_SPEECH is sent: clients would stop their audio."""
 
 TEXTIFY_TEXT = """\
 `textify.enabled` writes the `text` of results in figures, in English and Portuguese, where the extra `textify` is

@@ -375,6 +375,7 @@ BEHAVIOUR = {
         "No END_OF_SPEECH": CONTINUOUS + "test_continuous_mode_sends_start_of_speech_per_segment_and_no_end_of_speech",
         "Long speech is cut without losing a sample": FRONTEND + "test_long_speech_is_cut_without_losing_a_sample",
         "… and no word is lost or told twice": "session/test_overlap.py::test_every_word_of_a_line_is_told_once",
+        "… nor within grammars": "recognizer/test_cuts.py::test_no_word_is_told_twice_wherever_the_cut_falls",
         "Python's model: takes the first result for the last": "compat/test_conversations.py::test_free_speech",
         "The other SDKs' models": "compat/test_conversations.py::test_continuous_mode",
     },

@@ -26,6 +26,18 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
     start_time: float
     end_time: float
 
+    def repeats(self, told: Word | None) -> bool:
+        """Tell whether what was heard here has been told, where the last word told of the same audio is `told`.
+
+        It has where most of this word lies before the end of that one. And where the two share most of the shorter one:
+        one side of a cut may hear only the beginning of a word that the other hears whole.
+        """
+        if told is None:
+            return False
+        shared_s = min(self.end_time, told.end_time) - max(self.start_time, told.start_time)
+        shorter_s = min(self.end_time - self.start_time, told.end_time - told.start_time)
+        return (self.start_time + self.end_time) / 2 < told.end_time or shared_s > shorter_s / 2
+
 
 class Interpretation(msgspec.Struct, frozen=True, kw_only=True):
     """A semantic result: any JSON value (a string for literal tags) and its score."""

@@ -67,6 +67,11 @@ class Grammar(msgspec.Struct, frozen=True, kw_only=True):
         text = [self.words[word] for word in sentence if self.words[word]]
         return next((number for number in range(found) if _covers(self.members[number], text)), found)
 
+    def accepts(self, sentence: Sequence[int]) -> bool:
+        """Tell whether a part of a sentence of `words` is a sentence of the same grammar."""
+        text = [self.words[word] for word in sentence if self.words[word]]
+        return bool(text) and _covers(self.members[self.owners[sentence[0]]], text)
+
     def interpret(self, member: int, words: Sequence[str], score: int) -> tuple[Interpretation, ...]:
         """Return what a sentence means in one of the grammars, best first; `score` is the sentence's own."""
         try:

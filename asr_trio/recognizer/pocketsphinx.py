@@ -7,6 +7,7 @@ language model, one whose dictionary holds only what the grammars of this proces
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Final
@@ -325,6 +326,8 @@ class _GrammarRecognition(_PocketSphinxRecognition):
         self._lms = lms
         mixtures = self._acoustics.mixtures
         self._phones = phone_graph(mixtures, loaded) if mixtures and self._settings.max_sentences > 1 else None
+        self._told: Word | None = None
+        """The last word of the results so far."""
 
     def partial(self) -> tuple[Alternative, ...]:
         spoken = self._spoken()
@@ -341,7 +344,7 @@ class _GrammarRecognition(_PocketSphinxRecognition):
 
     def finish_segment(self, end_s: float) -> tuple[Alternative, ...]:  # noqa: ARG002 - the interface's
         scores = self._listener.finish()
-        spoken = self._spoken()
+        spoken, scores = self._untold(self._spoken(), scores)
         if not any(self._loaded.text(segment.word) for segment in spoken):
             return ()
         grammar = self._loaded.grammar
@@ -350,6 +353,7 @@ class _GrammarRecognition(_PocketSphinxRecognition):
         phones = [self._loaded.phones(segment.word) for segment in spoken]
         mixtures = self._acoustics.mixtures
         if scores is None or mixtures is None:
+            self._told = self._in_stream(spoken[-1])
             words = self._words([grammar.words[word] for word in best], times, [UNKNOWN_SCORE] * len(best))
             return (self._interpreted(best, words, UNKNOWN_SCORE, 0),)
         said = [SpokenWord(*parts) for parts in zip(phones, *zip(*times, strict=True), strict=True)]
@@ -357,12 +361,35 @@ class _GrammarRecognition(_PocketSphinxRecognition):
         score = trained_model().sentence_score(evidence)
         if score < rejection_score(len(best), foreign=grammar.foreign):
             return ()
+        self._told = self._in_stream(spoken[-1])
         found = [self._scored(best, said, evidence, score, 0)]
         for indices, other in self._others(scores, best):
             evidence = Evidence(mixtures, scores, other, len(grammar.words))
             score = min(trained_model().sentence_score(evidence), score)  # the order of the search stands
             found.append(self._scored(indices, other, evidence, score, len(found)))
         return tuple(found)
+
+    def _untold(
+        self, spoken: list[Segment], scores: SegmentScores | None
+    ) -> tuple[list[Segment], SegmentScores | None]:
+        """Let the segment begin behind the words that were told before a forced cut, where a sentence begins there."""
+        n_told = sum(1 for _ in itertools.takewhile(lambda found: self._in_stream(found).repeats(self._told), spoken))
+        rest = spoken[n_told:]
+        if not n_told or not rest:
+            return rest, scores
+        if not self._loaded.grammar.accepts([self._loaded.index(found.word) for found in rest]):
+            return spoken, scores
+        skipped = rest[0].start // FRAME_STEP
+        first = skipped * FRAME_STEP
+        self._start_s += first / FRAMES_PER_SECOND
+        if scores is not None:
+            scores = SegmentScores(scores.senones[skipped:], scores.phones[skipped:])
+        moved = [msgspec.structs.replace(found, start=found.start - first, end=found.end - first) for found in rest]
+        return moved, scores
+
+    def _in_stream(self, spoken: Segment) -> Word:
+        (word,) = self._words([spoken.word], [(spoken.start, spoken.end)], [UNKNOWN_SCORE])
+        return word
 
     def _others(self, scores: SegmentScores, best: list[int]) -> Iterator[tuple[list[int], list[SpokenWord]]]:
         """Yield what else may have been said, the likeliest first: as many sentences as are wanted besides the best."""

@@ -19,32 +19,32 @@ _TOUCHES_S: Final = 0.04
 
 
 def part_at_cuts(
-    alternatives: tuple[Alternative, ...], *, told_until_s: float, end_s: float, next_start_s: float
-) -> tuple[tuple[Alternative, ...], float]:
+    alternatives: tuple[Alternative, ...], *, told: Word | None, end_s: float, next_start_s: float
+) -> tuple[tuple[Alternative, ...], Word | None]:
     """Leave out of a segment's hypotheses what the result before it told, and what the one after it will tell better.
 
     Args:
-        alternatives: of the segment, best first; only those with words can be parted, and what a grammar gave is not.
-        told_until_s: up to where earlier results have told the words.
+        alternatives: of the segment, best first. Only those with words can be parted; what a grammar gave is not, the
+            recognizer has seen to it.
+        told: the last word that earlier results have told.
         end_s: where the segment ends.
         next_start_s: where the next one begins, or infinity where that is not known.
 
     Returns:
-        The hypotheses, those without words left out where the best one changed, and up to where the words are told now.
+        The hypotheses, those without words left out where the best one changed, and the last word told now.
     """
     if not alternatives or not alternatives[0].words or any(item.interpretations for item in alternatives):
-        return alternatives, end_s
+        return alternatives, told
     spoken = alternatives[0].words
-    kept = tuple(word for word in spoken if (word.start_time + word.end_time) / 2 >= told_until_s)
-    told_s = end_s
+    kept = tuple(word for word in spoken if not word.repeats(told))
     if next_start_s < end_s and kept and _is_cut(kept[-1], end_s, next_start_s):
-        told_s = kept[-1].start_time
         kept = kept[:-1]
+    told = kept[-1] if kept else told
     if len(kept) == len(spoken):
-        return alternatives, end_s
-    first, last = (kept[0].start_time, kept[-1].end_time) if kept else (told_s, told_s)
+        return alternatives, told
+    first, last = (kept[0].start_time, kept[-1].end_time) if kept else (end_s, end_s)
     parted = (_within(item, first, last) for item in alternatives)
-    return tuple({item.text: item for item in parted if item.words}.values()), told_s
+    return tuple({item.text: item for item in parted if item.words}.values()), told
 
 
 def _is_cut(word: Word, end_s: float, next_start_s: float) -> bool:

@@ -27,7 +27,7 @@ from asr_trio.protocol.messages import (
     StartOfSpeech,
 )
 from asr_trio.protocol.parameters import RecognitionParameters
-from asr_trio.protocol.results import Alternative, SegmentResult, encode_result
+from asr_trio.protocol.results import Alternative, SegmentResult, Word, encode_result
 from asr_trio.session.events import (
     AudioEnded,
     AudioProcessed,
@@ -91,7 +91,8 @@ class Recognition:
         self._closing_status = ResultStatus.NO_SPEECH
         self._silence_start_s = 0.0
         """Where the last segment ended."""
-        self._told_until_s = 0.0
+        self._told: Word | None = None
+        """The last word of the results so far."""
         """Up to where results have told the words."""
         self._no_input_origin_s = 0.0
         """Position in the audio from which a client's own no-input time counts."""
@@ -285,9 +286,9 @@ class Recognition:
         last = self._phase is Phase.DECODING and not self._undecoded
         if last:
             self._phase = Phase.ENDED
-        told, self._told_until_s = part_at_cuts(
+        told, self._told = part_at_cuts(
             event.alternatives,
-            told_until_s=self._told_until_s if event.start_s < self._told_until_s else -math.inf,
+            told=self._told if self._told and event.start_s < self._told.end_time else None,
             end_s=event.end_s,
             next_start_s=self._undecoded[0] if self._undecoded else math.inf,
         )
