@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from asr_trio.recognizer.features import FrontEnd
+    from asr_trio.recognizer.features import Frames, FrontEnd
 
 Array = NDArray[np.float64]
 
@@ -114,7 +114,7 @@ class Channel:
         """The band has been decided."""
         return self._narrow is not None
 
-    def decide(self, mel: Array) -> None:
+    def decide(self, mel: Frames) -> None:
         """Tell the band by mel energies, shape (frames, filters): a telephone never has a frame that lies high."""
         audible = mel[mel.sum(axis=1) > AUDIBLE_ENERGY]
         share = audible[:, self._above].sum(axis=1) / audible.sum(axis=1)
@@ -131,11 +131,11 @@ class Channel:
         """The mean of what was heard lately, shape (warps, cepstra); the band has been decided."""
         return np.asarray(self._sum / self._frames)
 
-    def subtract_mean(self, cepstra: Array) -> Array:
+    def subtract_mean(self, cepstra: Frames) -> Array:
         """Return frames, shape (frames, warps, cepstra), without the mean up to and with each of them."""
         if not len(cepstra):
-            return cepstra
-        sums = self._sum + np.cumsum(cepstra, axis=0)
+            return np.zeros(cepstra.shape)
+        sums = self._sum + np.cumsum(cepstra, axis=0, dtype=np.float64)
         counts = self._frames + np.arange(1.0, len(cepstra) + 1.0)
         self._sum, self._frames = sums[-1], float(counts[-1])
         self._fade(MEAN_WEIGHT_MAX_FRAMES)

@@ -7,7 +7,7 @@ serve the confidence score. And results are a function of the audio alone, whate
 
 The computation is that of the Sphinx front end, whose parameters come with each model in ``feat.params``:
 pre-emphasis, Hamming window, power spectrum, triangular mel filters, spectral noise removal, logarithm, cosine
-transform, lifter. Frames are 10 ms.
+transform, lifter. Frames are 10 ms. The tables are made here, the C core computes (``cepstrum.c``).
 """
 
 from __future__ import annotations
@@ -19,13 +19,18 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_trio.audio.core import check, ffi, lib
 from asr_trio.errors import AcousticModelError
 from asr_trio.recognizer.channel import Array, Channel
 
 Frames = NDArray[np.float32]
 
+_FLOAT: Final = ffi.typeof("float[]")
+
 SAMPLE_RATE_HZ: Final = 16_000
 FRAME_SAMPLES: Final = 160
+SAMPLE_BYTES: Final = 2
+FFT_SIZE: Final = 512
 
 WARPS: Final = (0.88, 0.92, 0.96, 1.0, 1.04, 1.08, 1.12)
 """Stretches of the mel scale: a short vocal tract has its resonances higher, by so much, than the voices of a model."""
@@ -36,10 +41,6 @@ DELTA_REACH: Final = 3
 TELEPHONE_HZ: Final = 4100.0
 BAND_FRAMES: Final = 50
 """Audio that tells the band."""
-
-LOG_FLOOR: Final = 1e-4
-SMOOTHED_FILTERS: Final = 4
-GAIN_MAX: Final = 20.0
 
 
 class FeatureParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,33 +106,60 @@ class FrontEnd:
         """
         self.parameters = parameters
         self.window_samples = int(parameters.wlen * SAMPLE_RATE_HZ + 0.5)
-        self.fft_size = parameters.nfft or 1 << (self.window_samples - 1).bit_length()
-        positions = np.arange(self.window_samples)
-        self.window: Array = 0.54 - 0.46 * np.cos(2 * np.pi * positions / (self.window_samples - 1))
+        fits = FRAME_SAMPLES <= self.window_samples <= FFT_SIZE and parameters.nfft in (0, FFT_SIZE)
+        if not fits or not 0 < parameters.ncep <= parameters.nfilt <= lib.ASR_CEPSTRUM_BANDS:
+            raise AcousticModelError("feat.params of the acoustic model: these sizes are not supported")
         self.warps = tuple(warp for warp in warps if warp == 1.0 or parameters.upperf * warp < SAMPLE_RATE_HZ / 2)
         self.plain = self.warps.index(1.0)
-        self.filters = [_mel_filters(parameters, self.fft_size, warp) for warp in self.warps]
-        self.cosines = _cosine_transform(parameters)
-        lowest_hz = np.argmax(self.filters[self.plain] > 0, axis=0) * SAMPLE_RATE_HZ / self.fft_size
+        self.filters = [_mel_filters(parameters, warp) for warp in self.warps]
+        lowest_hz = np.argmax(self.filters[self.plain] > 0, axis=0) * SAMPLE_RATE_HZ / FFT_SIZE
         self.above_telephone = np.flatnonzero(lowest_hz > TELEPHONE_HZ)
-        near = np.abs(np.subtract.outer(np.arange(parameters.nfilt), np.arange(parameters.nfilt))) <= SMOOTHED_FILTERS
-        self.smoothing: Array = (near / near.sum(axis=1, keepdims=True)).T
+        positions = np.arange(self.window_samples)
+        window = 0.54 - 0.46 * np.cos(2 * np.pi * positions / (self.window_samples - 1))
+        self._shared = (window.astype(np.float32), _cosine_transform(parameters).astype(np.float32))
+        self._held: list[Any] = []  # the C core has the addresses of their memory
+        count = len(self.warps)
+        ranges = {(0, count), *((warp, warp + 1) for warp in range(count))}
+        self._tables = {(start, stop): self._make_tables(self.filters[start:stop]) for start, stop in ranges}
+
+    def tables(self, warps: slice) -> Any:
+        """Return what the C core needs for all warps, or for one of them."""
+        return self._tables[warps.start, warps.stop]
+
+    def _make_tables(self, filters: list[Array]) -> Any:
+        rows = np.concatenate(filters, axis=1).T
+        first = np.argmax(rows != 0, axis=1).astype(np.uint16)
+        bins = np.where(rows.any(axis=1), rows.shape[1] - np.argmax(rows[:, ::-1] != 0, axis=1) - first, 0)
+        weights = np.concatenate([row[at : at + count] for row, at, count in zip(rows, first, bins, strict=True)])
+        window, cosines = self._shared
+        tables = ffi.new("asr_cepstrum *")
+        tables.struct_size = ffi.sizeof("asr_cepstrum")
+        tables.window_samples, tables.warps = self.window_samples, len(filters)
+        tables.bands, tables.cepstra = self.parameters.nfilt, self.parameters.ncep
+        tables.remove_offset, tables.pre_emphasis = self.parameters.remove_dc, self.parameters.alpha
+        tables.window, tables.cosines = ffi.from_buffer(_FLOAT, window), ffi.from_buffer(_FLOAT, cosines)
+        held = (first, bins.astype(np.uint16), weights.astype(np.float32))
+        tables.band_first, tables.band_bins = (ffi.from_buffer("uint16_t[]", array) for array in held[:2])
+        tables.weights = ffi.from_buffer(_FLOAT, held[2])
+        tables.simd = lib.ASR_SIMD_AUTO
+        self._held.append(held)
+        return tables
 
 
 def _mel(frequency_hz: float) -> float:
     return float(2595.0 * np.log10(1.0 + frequency_hz / 700.0))
 
 
-def _mel_filters(parameters: FeatureParameters, fft_size: int, warp: float) -> Array:
+def _mel_filters(parameters: FeatureParameters, warp: float) -> Array:
     """Return triangular filters, shape (bins, filters), whose frequencies are stretched."""
     low, high = _mel(parameters.lowerf), _mel(parameters.upperf)
     width = (high - low) / (parameters.nfilt + 1)
     step = 1
     if parameters.doublebw:
         low, step = low - width, 2
-    bin_hz = SAMPLE_RATE_HZ / fft_size
-    bins_hz = np.arange(fft_size // 2 + 1) * bin_hz
-    filters = np.zeros((fft_size // 2 + 1, parameters.nfilt))
+    bin_hz = SAMPLE_RATE_HZ / FFT_SIZE
+    bins_hz = np.arange(FFT_SIZE // 2 + 1) * bin_hz
+    filters = np.zeros((FFT_SIZE // 2 + 1, parameters.nfilt))
     for number in range(parameters.nfilt):
         left, centre, right = (
             warp * 700.0 * (10.0 ** ((low + (number + step * edge) * width) / 2595.0) - 1.0) for edge in range(3)
@@ -165,50 +193,6 @@ def _cosine_transform(parameters: FeatureParameters) -> Array:
     return np.asarray(cosines, dtype=np.float64)
 
 
-class _NoiseRemover:
-    """Spectral subtraction with a noise floor that follows the lower envelope, as the models were trained with."""
-
-    def __init__(self, front_end: FrontEnd) -> None:
-        self._smoothing = front_end.smoothing
-        self._power: Array | None = None
-        self._noise: Array
-        self._floor: Array
-        self._peak: Array
-
-    def __call__(self, energies: Array) -> Array:
-        """Return mel energies, shape (frames, warps, filters), less their noise."""
-        if not len(energies):
-            return energies
-        mel = energies.reshape(len(energies), -1)  # one loop for all warps
-        if self._power is None:
-            self._power = mel[0].copy()
-            self._noise = mel[0] / GAIN_MAX
-            self._floor = mel[0] / GAIN_MAX
-            self._peak = np.zeros_like(mel[0])
-        power, noise, floor, peak = self._power, self._noise, self._floor, self._peak
-        gains = np.empty_like(mel)
-        fresh = 0.3 * mel
-        for index in range(len(mel)):
-            power *= 0.7
-            power += fresh[index]
-            _follow_lower_envelope(noise, power)
-            signal = power - noise
-            np.maximum(signal, 1.0, out=signal)
-            _follow_lower_envelope(floor, signal)
-            peak *= 0.85
-            heard = np.where(signal < 0.85 * peak, 0.2 * peak, signal)  # temporal masking
-            np.maximum(peak, signal, out=peak)
-            np.maximum(heard, floor, out=heard)
-            np.divide(heard, np.maximum(power, 1e-30), out=gains[index])
-        np.clip(gains, 1.0 / GAIN_MAX, GAIN_MAX, out=gains)
-        return np.asarray(energies * (gains.reshape(energies.shape) @ self._smoothing))
-
-
-def _follow_lower_envelope(floor: Array, level: Array) -> None:
-    difference = level - floor
-    floor += difference * np.where(difference >= 0.0, 0.005, 0.5)
-
-
 class SegmentFeatures:
     """Turns the audio of one segment into cepstra as it comes; their mean is still to be subtracted.
 
@@ -219,66 +203,47 @@ class SegmentFeatures:
         """Begin a segment of a caller, of whose channel the audio tells the band."""
         self._front_end = front_end
         self._channel = channel
-        self._filters = np.concatenate(front_end.filters[channel.warps], axis=1)
-        self._n_warps = self._filters.shape[1] // front_end.parameters.nfilt
+        self._tables = front_end.tables(channel.warps)
+        self._n_warps = channel.warps.stop - channel.warps.start
         self._plain = 0 if self._n_warps == 1 else front_end.plain
-        self._waiting: list[Array] = []
-        self._remove_noise = _NoiseRemover(front_end) if front_end.parameters.remove_noise else None
-        self._samples: Array = np.zeros(0)
-        self._before = 0.0
+        self._waiting: list[Frames] = []
+        has_noise = front_end.parameters.remove_noise
+        self._noise = ffi.new("asr_cepstrum_noise[]", self._n_warps) if has_noise else ffi.NULL
+        self._samples = bytes(SAMPLE_BYTES)
+        """Of the next frame so far, behind the sample before it."""
 
-    def feed(self, pcm: bytes) -> Array:
+    def feed(self, pcm: bytes) -> Frames:
         """Return the cepstra that the audio completes."""
-        front_end = self._front_end
-        heard = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
-        if not len(heard):
-            return self._nothing()
-        emphasised = heard.copy()
-        emphasised[1:] -= front_end.parameters.alpha * heard[:-1]
-        emphasised[0] -= front_end.parameters.alpha * self._before
-        self._before = float(heard[-1])
-        samples = np.concatenate([self._samples, emphasised])
-        n_frames = max(0, (len(samples) - front_end.window_samples) // FRAME_SAMPLES + 1)
-        self._samples = samples[n_frames * FRAME_SAMPLES :]
-        return self._cepstra(samples, n_frames)
+        self._samples += pcm
+        spare = len(self._samples) // SAMPLE_BYTES - 1 - self._front_end.window_samples
+        n_frames = max(0, spare // FRAME_SAMPLES + 1)
+        cepstra = self._cepstra(n_frames)
+        self._samples = self._samples[n_frames * FRAME_SAMPLES * SAMPLE_BYTES :]
+        return cepstra
 
-    def finish(self) -> Array:
+    def finish(self) -> Frames:
         """Return the last frame, filled up with silence."""
-        rest, self._samples = self._samples, np.zeros(0)
-        filled = np.zeros(self._front_end.window_samples)
-        filled[: len(rest)] = rest[: len(filled)]
-        return self._cepstra(filled, 1, last=True)
+        return self._cepstra(1, last=True)
 
-    def _cepstra(self, samples: Array, n_frames: int, *, last: bool = False) -> Array:
-        mel = self._mel(samples, n_frames)
+    def _cepstra(self, n_frames: int, *, last: bool = False) -> Frames:
+        parameters = self._front_end.parameters
+        energies = np.empty((n_frames, self._n_warps, parameters.nfilt), np.float32)
+        samples = ffi.from_buffer("int16_t[]", self._samples)
+        check(
+            lib.asr_cepstrum_energies(self._tables, samples, len(samples), n_frames, ffi.from_buffer(_FLOAT, energies))
+        )
         if not self._channel.is_known:  # a segment begins with a margin: until the band is known it is not missed
-            self._waiting.append(mel)
+            self._waiting.append(energies)
             if sum(map(len, self._waiting)) < BAND_FRAMES and not last:
-                mel = mel[:0]
+                energies = energies[:0]
             else:
-                mel = np.concatenate(self._waiting)
-                self._channel.decide(mel[:, self._plain])
+                energies = np.concatenate(self._waiting)
+                self._channel.decide(energies[:, self._plain])
                 self._waiting.clear()
-        if not len(mel):
-            return self._nothing()
-        if self._remove_noise is not None:
-            mel = self._remove_noise(mel)
-        return np.asarray(np.log(mel + LOG_FLOOR) @ self._front_end.cosines)
-
-    def _mel(self, samples: Array, n_frames: int) -> Array:
-        front_end = self._front_end
-        shape = (n_frames, self._n_warps, front_end.parameters.nfilt)
-        if not n_frames:
-            return np.zeros(shape)
-        windows = np.lib.stride_tricks.sliding_window_view(samples, front_end.window_samples)
-        frames = windows[: n_frames * FRAME_SAMPLES : FRAME_SAMPLES]
-        if front_end.parameters.remove_dc:
-            frames = frames - frames.mean(axis=1, keepdims=True)
-        spectrum = np.fft.rfft(frames * front_end.window, front_end.fft_size)
-        return np.asarray((spectrum.real**2 + spectrum.imag**2) @ self._filters).reshape(shape)
-
-    def _nothing(self) -> Array:
-        return np.zeros((0, self._n_warps, self._front_end.parameters.ncep))
+        cepstra = np.empty((len(energies), self._n_warps, parameters.ncep), np.float32)
+        arrays = (ffi.from_buffer(_FLOAT, energies), len(energies), ffi.from_buffer(_FLOAT, cepstra))
+        check(lib.asr_cepstrum_cepstra(self._tables, self._noise, *arrays))
+        return cepstra
 
 
 def with_deltas(cepstra: Frames) -> Frames:

@@ -65,7 +65,7 @@ class Listener:
         self._pulse = pulse
         self._most_frames = heard_frames
         self.scorer: SegmentScorer | None = None
-        self._kept: list[Array] = []
+        self._kept: list[Frames] = []
         self._heard_frames = 0
         self._known_frames = 0
         """What the mean of the running pass rests on, so far as it was known before the pass."""
@@ -94,7 +94,7 @@ class Listener:
         self._channel.end_segment()
         return self.scorer.finish() if self.scorer is not None else None
 
-    def _take(self, cepstra: Array) -> None:
+    def _take(self, cepstra: Frames) -> None:
         self._heard_frames += len(cepstra)
         if self._known_frames < KNOWN_FRAMES:
             self._kept.append(cepstra)

@@ -247,6 +247,44 @@ int asr_frontend_flush(asr_frontend *frontend, int16_t *pcm, size_t *pcm_count, 
 int64_t asr_frontend_position(const asr_frontend *frontend);
 float asr_frontend_level_dbfs(const asr_frontend *frontend);
 
+/* ---- Cepstra: features of speech as the Sphinx front end defines them, in frames of 10 ms ------------------------- */
+
+#define ASR_CEPSTRUM_BANDS 64 /* of a warp, at most */
+#define ASR_CEPSTRUM_WARPS 16
+
+/* Read-only tables of the caller. */
+typedef struct asr_cepstrum {
+    size_t struct_size;
+    uint32_t window_samples; /* 160 to 512 */
+    uint32_t warps;          /* stretches of the mel scale */
+    uint32_t bands;          /* of each warp */
+    uint32_t cepstra;        /* of each warp, no more than bands */
+    uint32_t remove_offset;  /* subtract the mean of a frame */
+    float pre_emphasis;      /* x[n] - pre_emphasis * x[n-1] */
+    const float *window;     /* [window_samples] */
+    const uint16_t *band_first; /* [warps][bands]: its first bin of 257, and how many there are */
+    const uint16_t *band_bins;
+    const float *weights;       /* of the bins of all bands, in order */
+    const float *cosines;       /* [bands][cepstra] */
+    asr_simd simd;
+} asr_cepstrum;
+
+/* The noise of one warp, as it is followed from frame to frame; begins as zeros. */
+typedef struct asr_cepstrum_noise {
+    uint32_t begun;
+    float power[ASR_CEPSTRUM_BANDS];
+    float noise[ASR_CEPSTRUM_BANDS];
+    float floor[ASR_CEPSTRUM_BANDS];
+    float peak[ASR_CEPSTRUM_BANDS];
+} asr_cepstrum_noise;
+
+/* samples: one before the first frame, then the frames, 160 from one to the next; beyond `count` there is silence.
+ * energies: [frames][warps][bands]. */
+int asr_cepstrum_energies(const asr_cepstrum *tables, const int16_t *samples, size_t count, size_t frames, float *energies);
+/* noise: [warps], subtracted, or null. cepstra: [frames][warps][cepstra]. */
+int asr_cepstrum_cepstra(const asr_cepstrum *tables, asr_cepstrum_noise *noise, const float *energies, size_t frames,
+                         float *cepstra);
+
 /* ---- Mixtures: how well frames fit the states of an acoustic model with shared codebooks of Gaussians ---------------- */
 
 #define ASR_MIXTURE_STREAMS 4     /* at most */

@@ -9,12 +9,12 @@
  * Loops are written for the vectoriser: separate real and imaginary arrays, no branches, fixed bounds. No operation is
  * reordered by it, so every build computes the same bits (as long as products and sums are not contracted). */
 #include "approximate.h"
+#include "spectrum.h"
 #include "vad_features.h"
 
 #include <math.h>
 #include <string.h>
 
-#define FEATURE_HALF 256           /* length of the complex transform of the window */
 #define FEATURE_PITCH 128          /* and of the one of the magnitudes: 256 real values at 8 kHz */
 #define FEATURE_PITCH_BINS 64      /* below 2 kHz */
 #define FEATURE_LAG_FIRST 20 /* 400 Hz */
@@ -23,67 +23,6 @@
 #define FEATURE_RISE 0.01f         /* log2 of power in 10 ms: 3 dB a second, for floors up and for the peak down */
 #define FEATURE_FALL 0.25f         /* share of the way down to a lower minimum */
 #define FEATURE_ROUNDING 16.0f /* power of a bin from rounding to integers: 1/12 times the energy of the window, 192 */
-
-/* One radix-4 butterfly of the Stockham transform (self-sorting, decimation in frequency): element q of the four
- * quarters to elements to, to + run, ... of the output, turned by c - i s and its square and cube. */
-#define FEATURE_BUTTERFLY(q, to, run, c1, s1)                                                                       \
-    do {                                                                                                    \
-        const float c2 = (c1) * (c1) - (s1) * (s1), s2 = 2.0f * (c1) * (s1);                                \
-        const float c3 = (c1)*c2 - (s1)*s2, s3 = (c1)*s2 + (s1)*c2;                                         \
-        const float r0 = re[q] + re[(q) + 2u * quarter], i0 = im[q] + im[(q) + 2u * quarter];               \
-        const float r1 = re[q] - re[(q) + 2u * quarter], i1 = im[q] - im[(q) + 2u * quarter];               \
-        const float r2 = re[(q) + quarter] + re[(q) + 3u * quarter];                                        \
-        const float i2 = im[(q) + quarter] + im[(q) + 3u * quarter];                                        \
-        const float r3 = im[(q) + quarter] - im[(q) + 3u * quarter];                                        \
-        const float i3 = re[(q) + 3u * quarter] - re[(q) + quarter];                                        \
-        const float ur = r1 + r3, ui = i1 + i3, vr = r0 - r2, vi = i0 - i2, wr = r1 - r3, wi = i1 - i3;     \
-        out_re[to] = r0 + r2;                                                                               \
-        out_im[to] = i0 + i2;                                                                               \
-        out_re[(to) + (run)] = ur * (c1) + ui * (s1);                                                       \
-        out_im[(to) + (run)] = ui * (c1) - ur * (s1);                                                       \
-        out_re[(to) + 2u * (run)] = vr * c2 + vi * s2;                                                      \
-        out_im[(to) + 2u * (run)] = vi * c2 - vr * s2;                                                      \
-        out_re[(to) + 3u * (run)] = wr * c3 + wi * s3;                                                      \
-        out_im[(to) + 3u * (run)] = wi * c3 - wr * s3;                                                      \
-    } while (0)
-
-/* The first step: every butterfly has its own root; `quarter` of them, vectorised across roots. */
-ASR_INLINE void feature_radix4_first(const float *restrict re, const float *restrict im, float *restrict out_re,
-                                float *restrict out_im, unsigned quarter, const float *restrict cosine,
-                                const float *restrict sine) {
-    for (unsigned p = 0; p < quarter; p++)
-        FEATURE_BUTTERFLY(p, 4u * p, 1u, cosine[p], sine[p]);
-}
-
-/* A later step: `groups` roots, each for `run` consecutive elements; vectorised across those. */
-ASR_INLINE void feature_radix4(const float *restrict re, const float *restrict im, float *restrict out_re,
-                          float *restrict out_im, unsigned groups, unsigned run) {
-    const unsigned quarter = groups * run;
-    for (unsigned p = 0; p < groups; p++) {
-        const float c1 = asr_feature_cosine[p * (128u / groups)], s1 = asr_feature_sine[p * (128u / groups)];
-        for (unsigned q = 0; q < run; q++)
-            FEATURE_BUTTERFLY(p * run + q, 4u * p * run + q, run, c1, s1);
-    }
-}
-
-/* Power of bins 0..256 of 512 real values, given as even samples (re) and odd ones (im), which are overwritten.
- * X[k] = E[k] + W^k O[k], where E and O, the spectra of the even and odd samples, are the symmetric parts of Z. */
-ASR_INLINE void feature_spectrum(float *restrict re, float *restrict im, float *restrict power) {
-    float re2[FEATURE_HALF], im2[FEATURE_HALF];
-    feature_radix4_first(re, im, re2, im2, 64, asr_feature_root256_cosine, asr_feature_root256_sine);
-    feature_radix4(re2, im2, re, im, 16, 4);
-    feature_radix4(re, im, re2, im2, 4, 16);
-    feature_radix4(re2, im2, re, im, 1, 64);
-    power[0] = (re[0] + im[0]) * (re[0] + im[0]);
-    power[FEATURE_HALF] = (re[0] - im[0]) * (re[0] - im[0]);
-    for (unsigned k = 1; k < FEATURE_HALF; k++) {
-        const float even_re = re[k] + re[FEATURE_HALF - k], even_im = im[k] - im[FEATURE_HALF - k];
-        const float odd_re = im[k] + im[FEATURE_HALF - k], odd_im = re[FEATURE_HALF - k] - re[k];
-        const float c = asr_feature_cosine[k], s = asr_feature_sine[k];
-        const float x_re = even_re + (odd_re * c + odd_im * s), x_im = even_im + (odd_im * c - odd_re * s);
-        power[k] = 0.25f * (x_re * x_re + x_im * x_im);
-    }
-}
 
 /* Autocorrelation, at 8 kHz, of a signal with these magnitudes (FEATURE_PITCH_BINS of them and a zero): the transform of 256
  * real values that are even about 0. Values and transform are real, so lag[l] = E[l] + cos O_re[l] + sin O_im[l]. */
@@ -95,9 +34,9 @@ ASR_INLINE void feature_autocorrelation(const float *restrict magnitude, float *
         re[FEATURE_PITCH - 1u - k] = magnitude[2u * k + 2u];
         im[FEATURE_PITCH - 1u - k] = magnitude[2u * k + 1u];
     }
-    feature_radix4_first(re, im, re2, im2, 32, asr_feature_root128_cosine, asr_feature_root128_sine);
-    feature_radix4(re2, im2, re, im, 8, 4);
-    feature_radix4(re, im, re2, im2, 2, 16);
+    asr_radix4_first(re, im, re2, im2, 32, asr_feature_root128_cosine, asr_feature_root128_sine);
+    asr_radix4(re2, im2, re, im, 8, 4);
+    asr_radix4(re, im, re2, im2, 2, 16);
     for (unsigned q = 0; q < FEATURE_PITCH / 2u; q++) {
         re[q] = re2[q] + re2[q + FEATURE_PITCH / 2u];
         im[q] = im2[q] + im2[q + FEATURE_PITCH / 2u];
@@ -137,12 +76,12 @@ ASR_INLINE void feature_process(asr_features *features, const int16_t frame[ASR_
     for (unsigned i = 0; i < ASR_FRAME_SAMPLES; i++)
         window[ASR_FEATURE_WINDOW - ASR_FRAME_SAMPLES + i] = (float)frame[i];
 
-    float even[FEATURE_HALF], odd[FEATURE_HALF], power[ASR_FEATURE_BINS];
-    for (unsigned i = 0; i < FEATURE_HALF; i++) {
+    float even[ASR_SPECTRUM_HALF], odd[ASR_SPECTRUM_HALF], power[ASR_FEATURE_BINS];
+    for (unsigned i = 0; i < ASR_SPECTRUM_HALF; i++) {
         even[i] = window[2u * i] * asr_feature_hann[2u * i];
         odd[i] = window[2u * i + 1u] * asr_feature_hann[2u * i + 1u];
     }
-    feature_spectrum(even, odd, power);
+    asr_spectrum(even, odd, power);
 
     float energy[ASR_FEATURE_BANDS], total = 0.0f;
     const float *weight = asr_feature_mel_weight;
