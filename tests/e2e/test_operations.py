@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import ssl
@@ -104,11 +105,16 @@ async def test_a_server_that_is_killed_is_outlived_by_nothing_though_its_fork_se
         loader = fork_server(server.pid)
         workers = children(loader)
         assert workers
-        for pid in (loader, workers[0]):
-            os.kill(pid, signal.SIGSTOP)
-        server.kill()
-        for pid in (loader, *workers):
-            await ended(pid)
+        try:
+            for pid in (loader, workers[0]):
+                os.kill(pid, signal.SIGSTOP)
+            server.kill()
+            for pid in (loader, *workers):
+                await ended(pid)
+        finally:  # where it is outlived: nobody else would end a process that is stopped
+            for pid in (loader, *workers):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture
