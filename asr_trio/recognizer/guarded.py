@@ -29,8 +29,8 @@ from asr_trio.recognizer.hints import PRONUNCIATIONS_MAX, HintWord, entry_of, te
 
 FRAMES_PER_SECOND: Final = 100
 
-PRIMER_FRAMES: Final = 20
-"""More than the look-back of the mixture cache (phone-loop window + 2 frames)."""
+PRIMER_SPARE_FRAMES: Final = 5
+"""Beyond the phone-loop window. The mixture cache looks back two; with one frame less than that results do differ."""
 
 PROCESS_FRAMES: Final = 6
 """Handed over at once: more than the decoder's look-ahead buffers hold is lost without a word (46 are too many), and a
@@ -74,13 +74,13 @@ def _named_file(text: str) -> Iterator[str]:
         yield named.name
 
 
-def _primer(n_cepstra: int) -> Frames:
+def _primer(n_frames: int, n_cepstra: int) -> Frames:
     # A linear congruential generator (Numerical Recipes): any fixed features of some spread would do.
     state, values = 1, []
-    for _ in range(PRIMER_FRAMES * n_cepstra):
+    for _ in range(n_frames * n_cepstra):
         state = (1664525 * state + 1013904223) & 0xFFFFFFFF
         values.append((state >> 16) / 32768.0 - 1.0)
-    return np.array(values, dtype=np.float32).reshape(PRIMER_FRAMES, n_cepstra)
+    return np.array(values, dtype=np.float32).reshape(n_frames, n_cepstra)
 
 
 class GuardedDecoder:
@@ -101,7 +101,7 @@ class GuardedDecoder:
         except (RuntimeError, KeyError, ValueError, TypeError) as error:
             raise AcousticModelError(f"PocketSphinx cannot load the model: {error}") from error
         self._no_mean = ",".join(["0"] * n_cepstra)
-        self._primer = _primer(n_cepstra)
+        self._primer = _primer(self._decoder.config["pl_window"] + PRIMER_SPARE_FRAMES, n_cepstra)
         self._state = _State.IDLE
         self._clean = False
         self._search = ""
@@ -179,7 +179,7 @@ class GuardedDecoder:
     # --- utterances ----------------------------------------------------------------------------------------------
 
     def forget(self) -> None:
-        """Forget every utterance before: after a recognition, when nobody waits for it (some 10 ms)."""
+        """Forget every utterance before, after a recognition; the caller's next one waits for these milliseconds."""
         self.abandon()
         if self._clean:
             return

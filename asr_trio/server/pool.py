@@ -32,7 +32,7 @@ from asr_trio.settings import RecognizerSettings
 SPAWN_TIMEOUT_S: Final = 10.0
 """A fork takes 20 ms; a fork server that needs this long is not coming back."""
 RESET_TIMEOUT_S: Final = 2.0
-"""For a worker to forget its recognition, which takes some 10 ms. One that is still computing what nobody wants any
+"""For a worker to forget its recognition, which takes milliseconds. One that is still computing what nobody wants any
 more, or hangs, is replaced: a new one takes 20 ms, and a server that drains must not wait for it."""
 RESTART_PAUSE_S: Final = 0.5
 """Between two starts of a fork server, so that one that cannot live costs little."""
