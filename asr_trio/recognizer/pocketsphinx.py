@@ -72,9 +72,9 @@ GRAMMAR_OPTIONS: Final[dict[str, Any]] = {
 
 # Searches for free speech, chosen by benchmarks/bench_profiles.py. The second pass (fwdflat) wins nothing and takes a
 # quarter of a second when speech ends; a smaller word insertion penalty keeps out invented words, and costs less. A
-# language model that weighs 5 while searching, 10 in the lattice, loses fewer right words early than the usual 6.5: that
-# makes 46 % of words wrong instead of 48, and with a third of the active states at less cost. The bound on words that
-# end in a frame keeps the lattice small: without one the last pass takes up to 0.4 s.
+# language model that weighs 5 while searching (10 in the lattice) loses fewer right words early than at the usual 6.5:
+# that makes 46 % of words wrong instead of 48, and with a third of the active states at less cost. The bound on words
+# that end in a frame keeps the lattice small: without one the last pass takes up to 0.4 s.
 _FREE_OPTIONS: Final[dict[str, Any]] = {"fwdflat": False, "wip": 0.1, "lw": 5.0, "bestpathlw": 10.0}
 PROFILES: Final[dict[str, dict[str, Any]]] = {
     "fast": {**_FREE_OPTIONS, "maxhmmpf": 2000, "topn": 2, "ds": 2},
