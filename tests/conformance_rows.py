@@ -330,6 +330,15 @@ BEHAVIOUR = {
         "The order of a simple recognition": RECOGNITION + "test_simple_recognition_from_start_to_result",
         "Results of earlier versions are read": RESULT + "test_old_documents_are_read",
     },
+    "Out of order (section 14), besides the table above": {
+        "A malformed message is INVALID_MESSAGE in every state and costs nothing": MATRIX_FILE
+        + "test_malformed_is_answered_and_costs_nothing",
+        "A second START_RECOGNITION leaves the first alone": MATRIX_FILE
+        + "test_a_second_start_leaves_the_first_recognition_alone",
+        "Audio before START_RECOGNITION is never that of the next recognition": MATRIX_FILE
+        + "test_audio_is_consumed_only_while_listening",
+        "Sessions are apart": "e2e/test_recognition.py::test_sessions_are_apart_and_do_not_disturb_each_other",
+    },
     "Speech (section 13)": {
         "Simple mode: the first segment only": FRONTEND + "test_simple_mode_ends_with_the_first_segment",
         "Times of a segment include its margins": FRONTEND + "test_one_sentence_gives_one_segment_with_its_margins",
