@@ -1,10 +1,10 @@
 """Options of the free-speech decoder: words wrong, processor time, and what is left to do when speech ends.
 
-    python -m benchmarks.bench_profiles [--every N] [--only NAME,NAME] [--json OUT] [--plot OUT.svg]
+    python -m benchmarks.bench_profiles [--every N] [--only NAME;NAME] [--json OUT] [--plot docs/images/profiles.svg]
 
-Prints a line for each set of options. All get the same cepstra of the same sentences, computed beforehand, so that
-what is compared is the search. "own" in a line means that the mean of the whole sentence was subtracted, as only a
-second pass can; else it is the running mean of the server. `--every` takes every so many-th sentence.
+Prints a line for each set of options. All get the same cepstra, those which the engine hands to its decoder for each
+segment that the endpointer cuts, so that what is compared is the search. The first line is plain PocketSphinx on whole
+files, its own features included. `--every` takes every so many-th sentence.
 """
 
 from __future__ import annotations
@@ -20,88 +20,107 @@ from typing import Any, Final
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: as in a worker
 
 import jiwer
-import msgspec
 import numpy as np
 
-from asr_trio.recognizer.bands import model_bands
-from asr_trio.recognizer.channel import Channel
-from asr_trio.recognizer.features import Frames, FrontEnd, SegmentFeatures, read_parameters
+from asr_trio.recognizer.base import DecoderSettings, no_pulse
+from asr_trio.recognizer.features import Frames
 from asr_trio.recognizer.guarded import GuardedDecoder, is_filler, plain_word
-from asr_trio.recognizer.models import ModelFiles, model_files
-from asr_trio.recognizer.pocketsphinx import PROFILES
+from asr_trio.recognizer.models import model_files
+from asr_trio.recognizer.pocketsphinx import PROFILES, PocketSphinxEngine, _FreeRecognition
 from asr_trio.settings import ModelSettings
 from benchmarks import corpus
+from benchmarks.bench_accuracy import Plain, _segments
 from benchmarks.machine import describe
 
-DEFAULTS: Final = {"fwdflat": True, "maxhmmpf": 30000, "topn": 4, "ds": 1}
-"""What PocketSphinx does when it is asked for nothing."""
-SINGLE: Final = {**DEFAULTS, "fwdflat": False}
-
-
-class Options(msgspec.Struct, frozen=True):
-    """Options of the decoder, and whether it gets the mean of the whole sentence."""
-
-    decoder: dict[str, Any]
-    own_mean: bool = False
-
-
-CONFIGURATIONS: Final = {
-    "defaults": Options(DEFAULTS, own_mean=True),
-    **{name: Options(options) for name, options in PROFILES.items()},
-    **{f"{name} own": Options(options, own_mean=True) for name, options in PROFILES.items()},
-    "one pass": Options(SINGLE, own_mean=True),
-    **{
-        f"{limit} hmm, topn {topn}, ds {ds}": Options(
-            {**SINGLE, "maxhmmpf": limit, "topn": topn, "ds": ds}, own_mean=True
-        )
-        for limit, topn, ds in [(3000, 2, 1), (3000, 4, 1), (3000, 4, 2), (6000, 2, 2), (6000, 4, 1), (3000, 4, 3)]
-    },
-    "balanced, flat": Options({**PROFILES["balanced"], "fwdflat": True}, own_mean=True),
-    "balanced, flat, topn 4": Options({**PROFILES["balanced"], "fwdflat": True, "topn": 4}, own_mean=True),
-    "beam 1e-40": Options({**SINGLE, "beam": 1e-40, "pbeam": 1e-40, "maxhmmpf": 6000}, own_mean=True),
-    "window 10": Options({**SINGLE, "pl_window": 10, "maxhmmpf": 3000}, own_mean=True),
+PLAIN: Final = "plain PocketSphinx"
+BALANCED: Final = PROFILES["balanced"]
+CONFIGURATIONS: Final[dict[str, dict[str, Any]]] = {
+    **PROFILES,
+    **{f"{limit} states": {**BALANCED, "maxhmmpf": limit} for limit in (1500, 2000, 5000, 10000)},
+    **{f"lw {weight}": {**BALANCED, "lw": weight} for weight in (4.0, 6.5)},
+    "10000 states, lw 6.5": {**BALANCED, "maxhmmpf": 10000, "lw": 6.5},
+    **{f"bestpathlw {weight}": {**BALANCED, "bestpathlw": weight} for weight in (8.0, 12.0)},
+    **{f"wip {penalty}": {**BALANCED, "wip": penalty} for penalty in (0.03, 0.65)},
+    "topn 2": {**BALANCED, "topn": 2},
+    "ds 2": {**BALANCED, "ds": 2},
+    "second pass": {**BALANCED, "fwdflat": True},
 }
 
 
-def sentences(every: int) -> Iterator[tuple[str, Frames, Frames]]:
-    """Yield transcripts, with cepstra from the running mean and from the sentence's own."""
-    parameters = read_parameters(files().acoustic)
-    front_end, bands = FrontEnd(parameters), model_bands(ModelSettings(), parameters.ncep)
+class Recorder:
+    """Stands where a decoder does, and keeps what its last pass was given."""
+
+    def __init__(self) -> None:
+        self._heard: list[Frames] = []
+        self.segments_heard: list[Frames] = []
+
+    def start(self) -> None:
+        self._heard.clear()
+
+    def process(self, cepstra: Frames) -> None:
+        self._heard.append(cepstra.copy())
+
+    def end(self) -> None:
+        self.segments_heard.append(np.concatenate(self._heard))
+
+    def abandon(self) -> None:
+        """Nothing is to be had from a pass that is begun anew."""
+
+    def forget(self) -> None:
+        """Nothing is kept from before."""
+
+    def segments(self) -> list[Any]:
+        return []
+
+
+def sentences(every: int) -> Iterator[tuple[corpus.Pair, list[Frames]]]:
+    """Yield sentences with the cepstra of their segments."""
+    engine = PocketSphinxEngine("general", ModelSettings())
     for pair in corpus.free_pairs()[::every]:
-        pcm = corpus.read_audio(pair.path)
-        channel = Channel(front_end, bands)
-        features = SegmentFeatures(front_end, channel)
-        cepstra = np.concatenate([features.feed(pcm), features.finish()])
-        running, own = channel.subtract_mean(cepstra), cepstra - cepstra.mean(axis=0)
-        yield pair.transcript, running[:, 0].astype(np.float32), own[:, 0].astype(np.float32)
+        recorder = Recorder()
+        acoustics = engine._free_acoustics
+        recognition = _FreeRecognition("general", recorder, acoustics, DecoderSettings(), b"", no_pulse)
+        list(_segments(recognition, corpus.read_audio(pair.path)))
+        yield pair, recorder.segments_heard
 
 
-def files() -> ModelFiles:
-    return model_files("general", ModelSettings())
-
-
-def measure(name: str, options: Options, said: list[tuple[str, Frames, Frames]]) -> dict[str, Any]:
-    model = {"hmm": files().acoustic, "dict": files().dictionary, "lm": files().lm}
-    decoder = GuardedDecoder(n_cepstra=said[0][1].shape[1], options={**model, **options.decoder})
+def measure(name: str, options: dict[str, Any], said: list[tuple[corpus.Pair, list[Frames]]]) -> dict[str, Any]:
+    files = model_files("general", ModelSettings())
+    model = {"hmm": files.acoustic, "dict": files.dictionary, "lm": files.lm}
+    decoder = GuardedDecoder(n_cepstra=said[0][1][0].shape[1], options={**model, **options})
     texts, cpu_s, ends_s = [], 0.0, []
-    for _, running, own in said:
-        decoder.forget()
-        decoder.start()
-        started_s = time.process_time()
-        decoder.process(own if options.own_mean else running)
-        heard_s = time.process_time()
-        decoder.end()
-        texts.append(" ".join(plain_word(word.word) for word in decoder.segments() if not is_filler(word.word)))
-        ends_s.append(time.process_time() - heard_s)
-        cpu_s += time.process_time() - started_s
-    frames = sum(len(running) for _, running, _ in said)
-    return {
-        "name": name,
-        "words_wrong_percent": round(100 * jiwer.wer([transcript for transcript, *_ in said], texts), 1),
-        "cpu_per_audio_s": round(100 * cpu_s / frames, 4),
+    for _, segments in said:
+        words = []
+        for segment in segments:
+            decoder.forget()
+            decoder.start()
+            started_s = time.process_time()
+            decoder.process(segment)
+            heard_s = time.process_time()
+            decoder.end()
+            words += [plain_word(word.word) for word in decoder.segments() if not is_filler(word.word)]
+            ends_s.append(time.process_time() - heard_s)
+            cpu_s += time.process_time() - started_s
+        texts.append(" ".join(words))
+    return row(name, said, texts, cpu_s) | {
         "end_ms_mean": round(1000 * float(np.mean(ends_s)), 1),
         "end_ms_p95": round(1000 * float(np.quantile(ends_s, 0.95)), 1),
-        "options": options.decoder,
+        "options": options,
+    }
+
+
+def measure_plain(said: list[tuple[corpus.Pair, list[Frames]]]) -> dict[str, Any]:
+    plain = Plain()
+    heard = [plain.recognize(pair) for pair, _ in said]
+    return row(PLAIN, said, [one.text for one in heard], sum(one.cpu_s for one in heard))
+
+
+def row(name: str, said: list[tuple[corpus.Pair, list[Frames]]], texts: list[str], cpu_s: float) -> dict[str, Any]:
+    audio_s = sum(len(corpus.read_audio(pair.path)) for pair, _ in said) / 32_000
+    return {
+        "name": name,
+        "words_wrong_percent": round(100 * jiwer.wer([pair.transcript for pair, _ in said], texts), 1),
+        "cpu_per_audio_s": round(cpu_s / audio_s, 4),
     }
 
 
@@ -112,11 +131,11 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
-    wanted = [name for name in arguments.only.split(";") if name] or list(CONFIGURATIONS)
+    wanted = [name for name in arguments.only.split(";") if name] or [PLAIN, *CONFIGURATIONS]
     said = list(sentences(arguments.every))
     rows = []
     for name in wanted:
-        rows.append(measure(name, CONFIGURATIONS[name], said))
+        rows.append(measure_plain(said) if name == PLAIN else measure(name, CONFIGURATIONS[name], said))
         print(" ".join(f"{key}={value}" for key, value in rows[-1].items() if key != "options"), flush=True)
     if arguments.json:
         report = {"benchmark": "profiles", "machine": describe(), "every": arguments.every, "rows": rows}
@@ -136,7 +155,8 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(8, 5))
     for row in rows:
         place = (row["cpu_per_audio_s"], row["words_wrong_percent"])
-        axes.plot(*place, "o", color="tab:red" if row["name"] in PROFILES else "tab:blue")
+        colour = "tab:red" if row["name"] in PROFILES else "black" if row["name"] == PLAIN else "tab:blue"
+        axes.plot(*place, "o", color=colour)
         axes.annotate(row["name"], place, textcoords="offset points", xytext=(4, 3), fontsize=7)
     axes.set(xlabel="processor seconds per second of audio", ylabel="words wrong, %", xscale="log")
     axes.grid(visible=True, which="both", alpha=0.3)
