@@ -1,8 +1,8 @@
 """The bound of the capacity benchmark: PocketSphinx decoders alone, one process a core, fed at live pace.
 
 No socket, no protocol, no endpointing, no worker protocol, no confidence pass: each process holds a decoder for each of
-its streams and gives it the speech that the server's front end would give it, at the moment at which it would. What is
-left is the decoder, so nobody can serve more streams of the same audio with the same settings.
+its streams and gives it the speech that the server's front end would give it, at the moment at which it would, or all
+of the audio. What is left is the decoder.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ class Step(msgspec.Struct, frozen=True):
 class Workload(msgspec.Struct, frozen=True):
     """Utterances as steps of `packet_s`, and the decoder's options.
 
-    `grammar` is JSGF text; without one it is free speech.
+    `whole` are the same utterances with the silence before, in and after the speech. `grammar` is JSGF text; without
+    one it is free speech.
     """
 
     utterances: list[list[Step]]
+    whole: list[list[Step]]
     packet_s: float
     options: dict[str, Any]
     words: dict[str, str] = {}

@@ -3,11 +3,13 @@
     python -m benchmarks.bench_capacity [--data ../shared/data] [--seconds 20] [--only digits] [--levels 0.5,0.9]
                                         [--flame] [--json FILE]
 
-For every load both sides run one after the other: our server (a process of its own, callers over real sockets at live
-pace) and the bound (`bare_pocketsphinx`: the same speech, options and pace, one process a core). The latency of both
-runs from the moment at which the audio that shows the end of speech is due, to the result. Capacity is the largest load
-whose 95th percentile is at most 300 ms and which loses nothing. The generator's own processor time is part of the
-machine's and is printed; nothing is subtracted for it.
+For every load three sides run one after the other: our server (a process of its own, callers over real sockets at live
+pace) and two bounds (`bare_pocketsphinx`: the same recordings, options and pace, one process a core). `bare, speech`
+gets the speech that our endpointer cuts out, `bare, all` every sample that a caller sends, silence before and after
+included: what decoders alone need who have no endpointer. The latency of all runs from the moment at which the audio
+that shows the end of speech is due, to the result. Capacity is the largest load whose 95th percentile is at most 300 ms
+and which loses nothing. The generator's own processor time is part of the machine's and is printed; nothing is
+subtracted for it.
 
 With `--flame` py-spy samples the server's process meanwhile and draws a flame graph beside the report.
 
@@ -31,9 +33,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import trio
 
 from asr_trio.audio.container import AudioFormat
+from asr_trio.audio.dsp import Resampler
 from asr_trio.audio.endpointer import EndpointerSettings, SpeechAudio, SpeechEnd
 from asr_trio.audio.frontend import Frontend
 from asr_trio.cli import recording
@@ -51,6 +56,7 @@ RAMP_S = 4.0
 UTTERANCES = 12
 LEVELS = (0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Shares of the load at which bare decoders would need all processors."""
+SIDES = {"ours": "asr-trio", "bound_all": "bare, all", "bound_speech": "bare, speech"}
 CMN_INIT = "40,3,-1"
 """The mean that the model of the pocketsphinx package starts from, as its own feature file says."""
 
@@ -61,22 +67,26 @@ DIGITS = {
 JSGF = f"#JSGF V1.0;\ngrammar digits;\npublic <digits> = ({' | '.join(DIGITS)})+;\n"
 
 
-def steps(utterance: load.Utterance) -> list[Step]:
-    """Return what each packet of the utterance gives to a decoder, up to the one that shows the end of speech."""
+def steps(utterance: load.Utterance) -> tuple[list[Step], list[Step]]:
+    """Return the speech in each packet of the utterance, and all of it, up to the one that shows the end of speech."""
     frontend = Frontend(
         AudioFormat(encoding="pcm_s16", sample_rate_hz=utterance.sample_rate_hz, channels=1),
         EndpointerSettings(),
     )
+    resampler = Resampler(utterance.sample_rate_hz)
     size = utterance.sample_rate_hz * PACKET_MS // 1000 * 2
     audio = utterance.pcm + bytes(2 * round(load.TAIL_S * utterance.sample_rate_hz))
-    found: list[Step] = []
+    speech: list[Step] = []
+    whole: list[Step] = []
     for at in range(0, len(audio), size):
         events = frontend.process(audio[at : at + size])
         pcm = b"".join(event.pcm for event in events if isinstance(event, SpeechAudio))
         ends = any(isinstance(event, SpeechEnd) for event in events)
-        found.append(Step(pcm, ends))
+        speech.append(Step(pcm, ends))
+        samples = np.frombuffer(audio[at : at + size], np.int16)
+        whole.append(Step(resampler.process(samples).tobytes(), ends))
         if ends:
-            return found
+            return speech, whole
     raise ValueError("no end of speech")
 
 
@@ -85,9 +95,10 @@ def prepare(utterances: list[load.Utterance], **more: Any) -> tuple[list[load.Ut
     cut = [steps(utterance) for utterance in utterances]
     timed = [
         load.Utterance(one.pcm, one.sample_rate_hz, len(packets) * PACKET_MS / 1000, one.text)
-        for one, packets in zip(utterances, cut, strict=True)
+        for one, (packets, _) in zip(utterances, cut, strict=True)
     ]
-    return timed, Workload(utterances=cut, packet_s=PACKET_MS / 1000, **more)
+    speech, whole = ([one[side] for one in cut] for side in range(2))
+    return timed, Workload(utterances=speech, whole=whole, packet_s=PACKET_MS / 1000, **more)
 
 
 def workloads(data: Path) -> dict[str, tuple[list[load.Utterance], Workload, dict[str, Any]]]:
@@ -190,10 +201,15 @@ async def measure(
     flame: Path | None = None,
 ) -> dict[str, Any]:
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    share = await trio.to_thread.run_sync(cost, bare)
-    full = processors / share
-    print(f"\n{name}: a bare decoder needs {1000 * share:.1f} ms CPU per second of live audio,", end=" ")
-    print(f"so {processors} processors carry {full:.0f} streams at most")
+    whole = msgspec.structs.replace(bare, utterances=bare.whole)
+    bounds = {"bound_all": whole, "bound_speech": bare}
+    shares = {side: await trio.to_thread.run_sync(cost, workload) for side, workload in bounds.items()}
+    full = processors / shares["bound_speech"]
+    print(
+        f"\n{name}: a bare decoder needs {1000 * shares['bound_speech']:.1f} ms CPU per second of live audio,", end=" "
+    )
+    print(f"so {processors} processors carry {full:.0f} streams at most;", end=" ")
+    print(f"{1000 * shares['bound_all']:.1f} ms if it gets all of the audio")
     rows: list[dict[str, Any]] = []
     async with local_server() as server:
         plan = load.Plan.for_url(server.url, timed, packet_ms=PACKET_MS, **request)
@@ -201,37 +217,45 @@ async def measure(
         for level in levels:
             streams = max(1, round(level * full))
             row: dict[str, Any] = {"streams": streams, "level": level}
-            row["bound"] = await trio.to_thread.run_sync(
-                partial(bound, bare, streams, processors, seconds), abandon_on_cancel=False
-            )
+            for side, workload in bounds.items():
+                row[side] = await trio.to_thread.run_sync(
+                    partial(bound, workload, streams, processors, seconds), abandon_on_cancel=False
+                )
             async with flame_graph(server, flame if level == levels[-1] else None):
                 row["ours"] = await ours(server, plan, streams, seconds)
             rows.append(row)
             show(row)
-            if not holds(row["bound"]) and not holds(row["ours"]):
+            if not any(holds(row[side]) for side in SIDES):
                 break
     result = {
         "workload": name,
-        "bare_cpu_ms_per_audio_s": 1000 * share,
-        "capacity": capacity(rows, "ours"),
-        "capacity_bound": capacity(rows, "bound"),
+        "bare_cpu_ms_per_audio_s": {side: 1000 * share for side, share in shares.items()},
+        "capacity": {side: capacity(rows, side) for side in SIDES},
         "rows": rows,
     }
-    if result["capacity_bound"]:
-        ratio = result["capacity"] / result["capacity_bound"]
-        print(f"{name}: {result['capacity']} streams, bare decoders {result['capacity_bound']}: {ratio:.2f}")
+    found = result["capacity"]
+    for side in bounds:
+        if found[side]:
+            ratio = found["ours"] / found[side]
+            print(f"{name}: {found['ours']} streams, {SIDES[side]} {found[side]}: {ratio:.2f}")
     return result
 
 
 def show(row: dict[str, Any]) -> None:
-    mine, bare = row["ours"], row["bound"]
+    mine = row["ours"]
     cores = mine["cores"]
+    bare = "".join(
+        f"  |  {SIDES[side]} p50 {row[side]['p50_ms']:7.1f} p95 {row[side]['p95_ms']:7.1f} ms"
+        f"  cores {row[side]['cores']:.2f}"
+        for side in SIDES
+        if side != "ours"
+    )
     print(
         f"  {row['streams']:4d} streams  ours p50 {mine['p50_ms']:7.1f} p95 {mine['p95_ms']:7.1f} ms"
         f"  (after END_OF_SPEECH p95 {mine['final_p95_ms']:7.1f})  lost {mine['lost']}  right {mine['right']:.0%}"
         f"  server {mine['server_ms_per_audio_s']:.1f} ms/s"
         f"  cores: server {cores['server']:.2f} workers {cores['workers']:.2f} generator {cores['generator']:.2f}"
-        f"  |  bare p50 {bare['p50_ms']:7.1f} p95 {bare['p95_ms']:7.1f} ms  cores {bare['cores']:.2f}",
+        + bare,
         flush=True,
     )
 
@@ -279,7 +303,7 @@ def main() -> None:
         times = {"seconds": arguments.seconds, "levels": arguments.levels, "flame": flame}
         results.append(trio.run(partial(measure, name, timed, bare, request, **times)))
     report.write(arguments.json, "capacity", results, limit_ms=FINAL_LIMIT_MS, seconds=arguments.seconds)
-    pictures.capacity(arguments.json, results, FINAL_LIMIT_MS)
+    pictures.capacity(arguments.json, results, SIDES, FINAL_LIMIT_MS)
 
 
 if __name__ == "__main__":

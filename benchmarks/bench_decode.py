@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from asr_trio.recognizer import base
 from asr_trio.recognizer.engines import Engines
 from asr_trio.recognizer.grammars import compile_grammar
@@ -96,8 +98,8 @@ def kinds(data: Path, sizes: list[int]) -> list[Kind]:
             words = dictionary(size)
             text = f"#JSGF V1.0;\ngrammar many;\npublic <many> = {' | '.join(words)};\n"
             model = grammar(text.encode(), registry)
-            more = {"options": bare.options, "words": words, "grammar": text}
-            same = Workload(utterances=bare.utterances, packet_s=bare.packet_s, **more)
+            more = {"words": words, "grammar": text}
+            same = msgspec.structs.replace(bare, **more)
             kind = Kind(f"{size} words", registry, model, same)
             kind.name += f" ({len(model.compiled) / 1024:.0f} KiB)"
             made.append(kind)
@@ -105,7 +107,7 @@ def kinds(data: Path, sizes: list[int]) -> list[Kind]:
     for profile, options in PROFILES.items():
         models = {"general": {"profile": profile}}
         registry = ModelRegistry(RecognizerSettings.model_validate({"models": models}))
-        same = Workload(utterances=bare.utterances, packet_s=bare.packet_s, options=bare.options | options)
+        same = msgspec.structs.replace(bare, options=bare.options | options)
         made.append(Kind(f"free, {profile}", registry, registry.statistical("builtin:slm/general"), same))
     return made
 

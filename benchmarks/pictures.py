@@ -40,15 +40,16 @@ def latencies(file: Path | None, series: Mapping[str, Sequence[float]], title: s
     figure.savefig(file.with_suffix(".png"), dpi=110)
 
 
-def capacity(file: Path | None, results: Sequence[Mapping[str, Any]], limit_ms: float) -> None:
-    """Draw the 95th percentile of the latency over the load, of both sides."""
+def capacity(
+    file: Path | None, results: Sequence[Mapping[str, Any]], sides: Mapping[str, str], limit_ms: float
+) -> None:
+    """Draw the 95th percentile of the latency over the load, of all sides."""
     if file is None or not KNOWN or not results:
         return
     figure, axes = _figure(len(results))
     for axis, result in zip(axes[0], results, strict=True):
         streams = [row["streams"] for row in result["rows"]]
-        for side, style in (("ours", "o-"), ("bound", "s--")):
-            label = "asr-trio" if side == "ours" else "bare PocketSphinx"
+        for (side, label), style in zip(sides.items(), ("o-", "s--", "^:"), strict=True):
             axis.plot(streams, [row[side]["p95_ms"] for row in result["rows"]], style, label=label)
         axis.axhline(limit_ms, color="grey", linewidth=0.8, linestyle=":")
         axis.set_yscale("log")

@@ -33,6 +33,8 @@ FRAME_STEP: Final = 3
 CHUNK_FRAMES: Final = 75
 """Audio is scored in chunks as it comes, so that little is left to do when speech ends: large enough for the weights
 to be read from memory seldom, small enough for what lies between to stay in the processor."""
+BLOCK_FRAMES: Final = CHUNK_FRAMES // FRAME_STEP + 1
+"""Scored frames that are computed at once."""
 SCORE_UNIT: Final = np.float64(1 / 512)
 """Scores are whole numbers of this: finer than what the choice of Gaussians leaves out."""
 
@@ -41,6 +43,7 @@ WORD_INTERNAL, WORD_BEGIN, WORD_END, WORD_SINGLE = range(4)
 Scores = NDArray[np.int16]
 
 _INT16: Final = ffi.typeof("int16_t[]")
+_FLOAT: Final = ffi.typeof("float[]")
 
 
 class AcousticModel:
@@ -76,6 +79,9 @@ class AcousticModel:
         starts = phone_starts if self._n_codebooks > 1 else phone_starts[[0, -1]]
         packed = _packed(weights[:, :, order], starts)
         self._tables = (starts, phone_starts, packed)  # the C core has their addresses
+        # Not touched before processes fork; fresh memory for each block would cost a quarter of its time.
+        self._scratch = np.empty(BLOCK_FRAMES * sum(lines.shape[1] for lines in self._gaussians), np.float32)
+        self._work = np.empty(BLOCK_FRAMES * self.n_senones, np.float32)
         self._mixtures = _mixtures(len(weights), len(weights[0]), *self._tables)
         self.silence_senones = list(self.senones("SIL", "SIL", "SIL", WORD_SINGLE))
 
@@ -162,9 +168,14 @@ class AcousticModel:
         return None
 
     def _densities(self, features: Frames) -> NDArray[np.float32]:
-        """Return log densities, shape (streams, frames, codebooks, Gaussians)."""
+        """Return log densities, shape (streams, frames, codebooks, Gaussians), good until the next call.
+
+        Args:
+            features: shape (frames, 39), no more than BLOCK_FRAMES.
+        """
         n_frames, n_gaussians = len(features), self._gaussians[0].shape[1]
-        densities = np.empty((len(self._gaussians), n_frames, n_gaussians), np.float32)
+        n_streams = len(self._gaussians)
+        densities = self._scratch[: n_streams * n_frames * n_gaussians].reshape(n_streams, n_frames, n_gaussians)
         at = 0
         for lines, out in zip(self._gaussians, densities, strict=True):
             width = len(lines) // 2
@@ -183,8 +194,8 @@ class AcousticModel:
             Log likelihoods, shape (frames,).
         """
         best = [
-            self._densities(features[at : at + CHUNK_FRAMES]).max(axis=3).sum(axis=0, dtype=np.float64).max(axis=1)
-            for at in range(0, len(features), CHUNK_FRAMES)
+            self._densities(features[at : at + BLOCK_FRAMES]).max(axis=3).sum(axis=0, dtype=np.float64).max(axis=1)
+            for at in range(0, len(features), BLOCK_FRAMES)
         ]
         return np.concatenate(best)
 
@@ -198,13 +209,14 @@ class AcousticModel:
             Log likelihoods relative to the best senone of the frame, in units of SCORE_UNIT and -60 at least, shape
             (frames, senones); and of the best senone of each phone, shape (frames, phones).
         """
-        n_frames = len(features)
-        densities = self._densities(features)
-        work = np.empty((n_frames, self.n_senones), np.float32)
-        senones = np.empty((n_frames, self.n_senones), np.int16)
-        phones = np.empty((n_frames, len(self.phones)), np.int16)
-        arrays = (ffi.from_buffer("float[]", work), ffi.from_buffer(_INT16, senones), ffi.from_buffer(_INT16, phones))
-        check(lib.asr_mixtures_score(self._mixtures, ffi.from_buffer("float[]", densities), n_frames, *arrays))
+        senones = np.empty((len(features), self.n_senones), np.int16)
+        phones = np.empty((len(features), len(self.phones)), np.int16)
+        work = ffi.from_buffer(_FLOAT, self._work)
+        for at in range(0, len(features), BLOCK_FRAMES):
+            block = features[at : at + BLOCK_FRAMES]
+            densities = ffi.from_buffer(_FLOAT, self._densities(block))
+            out = [ffi.from_buffer(_INT16, scores[at : at + len(block)]) for scores in (senones, phones)]
+            check(lib.asr_mixtures_score(self._mixtures, densities, len(block), work, *out))
         return senones, phones
 
 

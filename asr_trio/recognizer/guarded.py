@@ -6,7 +6,9 @@ decoder; what is not allowed in a state raises LocalProtocolError before it reac
 
 Features come from `features`, not from the decoder. It still remembers the utterances before: its own cepstral mean,
 and (in tied-mixture models) the best Gaussians of codebooks that were not looked at since. The first is set to nothing
-at each start, the second is driven out by a few fixed frames, so that a result depends on its own audio only.
+at each start, the second is driven out by a few fixed frames, so that a result depends on its own audio only. A search
+of a graph in every frame needs no driving out: without the phone look-ahead of the other search it sees all Gaussians
+of a codebook in the frame in which it wants any (180 recordings after others, the same to the last score).
 """
 
 from __future__ import annotations
@@ -86,12 +88,13 @@ def _primer(n_frames: int, n_cepstra: int) -> Frames:
 class GuardedDecoder:
     """A decoder that cannot be misused."""
 
-    def __init__(self, *, n_cepstra: int, options: dict[str, Any]) -> None:
+    def __init__(self, *, n_cepstra: int, options: dict[str, Any], remembers: bool = True) -> None:
         """Load a decoder.
 
         Args:
             n_cepstra: of a frame that the model takes.
             options: configuration of PocketSphinx.
+            remembers: Gaussians of utterances before: it searches by an n-gram model, or not in every frame.
 
         Raises:
             AcousticModelError: PocketSphinx does not take these files or options.
@@ -102,6 +105,7 @@ class GuardedDecoder:
             raise AcousticModelError(f"PocketSphinx cannot load the model: {error}") from error
         self._no_mean = ",".join(["0"] * n_cepstra)
         self._primer = _primer(self._decoder.config["pl_window"] + PRIMER_SPARE_FRAMES, n_cepstra)
+        self._remembers = remembers
         self._state = _State.IDLE
         self._clean = False
         self._search = ""
@@ -181,7 +185,7 @@ class GuardedDecoder:
     def forget(self) -> None:
         """Forget every utterance before, after a recognition; the caller's next one waits for these milliseconds."""
         self.abandon()
-        if self._clean:
+        if self._clean or not self._remembers:
             return
         self._begin()
         self._hand_over(self._primer)

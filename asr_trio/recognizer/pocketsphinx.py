@@ -154,9 +154,9 @@ def _readable_mixtures(acoustic: str) -> AcousticModel | None:
 
 def _decoder(files: ModelFiles, settings: ModelSettings, n_cepstra: int, options: dict[str, Any]) -> GuardedDecoder:
     adaptation = {"mllr": str(settings.mllr)} if settings.mllr else {}
-    decoder = GuardedDecoder(
-        n_cepstra=n_cepstra, options={"hmm": files.acoustic, **adaptation, **options, **settings.options}
-    )
+    chosen = {"hmm": files.acoustic, **adaptation, **options, **settings.options}
+    remembers = chosen["lm"] is not None or str(chosen.get("ds", 1)) != "1"
+    decoder = GuardedDecoder(n_cepstra=n_cepstra, options=chosen, remembers=remembers)
     if options["lm"] is not None:
         decoder.forget()
     return decoder

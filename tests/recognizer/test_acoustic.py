@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asr_trio.audio.core import lib
-from asr_trio.recognizer.acoustic import CHUNK_FRAMES, SCORE_UNIT, AcousticModel, SegmentScorer
+from asr_trio.recognizer.acoustic import BLOCK_FRAMES, CHUNK_FRAMES, SCORE_UNIT, AcousticModel, SegmentScorer
 from asr_trio.recognizer.features import Frames, with_deltas
 from asr_trio.recognizer.models import package_model_folder
 
@@ -24,7 +24,8 @@ def cepstra(frames: int) -> Frames:
 def all_gaussians(model: AcousticModel, features: Frames) -> np.ndarray:
     """Return the scores that follow from all Gaussians, in double precision."""
     starts, _, packed = model._tables
-    densities = model._densities(features).astype(np.float64)
+    blocks = [features[at : at + BLOCK_FRAMES] for at in range(0, len(features), BLOCK_FRAMES)]
+    densities = np.concatenate([model._densities(block).astype(np.float64) for block in blocks], axis=1)
     weights = (packed.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
     scores, at = np.zeros((len(features), model.n_senones)), 0
     for codebook, (start, end) in enumerate(itertools.pairwise(starts.tolist())):
