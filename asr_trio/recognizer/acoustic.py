@@ -83,7 +83,6 @@ class AcousticModel:
         self._scratch = np.empty(BLOCK_FRAMES * sum(lines.shape[1] for lines in self._gaussians), np.float32)
         self._work = np.empty(BLOCK_FRAMES * self.n_senones, np.float32)
         self._mixtures = _mixtures(len(weights), len(weights[0]), *self._tables)
-        self.silence_senones = list(self.senones("SIL", "SIL", "SIL", WORD_SINGLE))
 
     def _read_definition(self, data: bytes) -> None:
         if data[:4] != b"BMDF":

@@ -28,6 +28,7 @@ from asr_trio.recognizer.acoustic import (
     SegmentScores,
 )
 
+SILENCE: Final = "SIL"
 MATCH: Final = -0.3
 """A phone explains a frame when its best state is this close to the best of all."""
 SILENCE_MISFIT: Final = -6.0
@@ -104,7 +105,6 @@ class Evidence:
             words: the hypothesis, at least one word.
             n_choices: number of words that could have been recognised.
         """
-        senones = scores.senones
         self._n_choices = n_choices
         aligned = [_align(model, scores, words, number) for number in range(len(words))]
         self.words: list[Vector] = [word.evidence() for word in aligned]
@@ -113,11 +113,10 @@ class Evidence:
         self._posteriors = np.concatenate([word.posteriors for word in aligned])
         self._states_by_phone = np.concatenate([word.states_by_phone for word in aligned])
         self._phones_by_phone = np.concatenate([word.phones_by_phone for word in aligned])
-        outside = np.ones(len(senones), dtype=bool)
+        outside = np.ones(len(scores.phones), dtype=bool)
         for word in words:
             outside[word.start // FRAME_STEP : (word.end + FRAME_STEP - 1) // FRAME_STEP] = False
-        rest = senones[outside]
-        self._silence = rest[:, model.silence_senones].max(axis=1) * SCORE_UNIT if len(rest) else np.zeros(0)
+        self._silence = scores.phones[outside, model.phones[SILENCE]] * SCORE_UNIT
 
     def sentence(self) -> Vector:
         """Return the evidence about the whole sentence."""
@@ -150,6 +149,7 @@ class Evidence:
                 n_misfit / (n_frames + n_misfit),
                 np.log1p(n_misfit),
                 np.log(1 + self._n_choices),
+                np.log1p(FRAME_STEP * len(self._silence)),
             ]
         )
 
@@ -190,8 +190,8 @@ def _align(model: AcousticModel, scores: SegmentScores, words: list[SpokenWord],
     word = words[number]
     before = words[number - 1] if number and words[number - 1].end >= word.start else None
     after = words[number + 1] if number + 1 < len(words) and words[number + 1].start <= word.end else None
-    left = before.phones[-1] if before else "SIL"
-    right = after.phones[0] if after else "SIL"
+    left = before.phones[-1] if before else SILENCE
+    right = after.phones[0] if after else SILENCE
     states: list[int] = []
     places: list[int] = []
     last = len(word.phones) - 1

@@ -41,9 +41,9 @@ UNKNOWN_SCORE: Final = 50
 UNKNOWN_POSTERIOR: Final = 0.5
 """Of words in partial hypotheses: there is no lattice yet."""
 
-REJECTION_PROBABILITY: Final = 0.2
-REJECTION_WORD_SHARE: Final = 0.1
-"""A sentence of n words of a grammar is no result where it is right with less than 0.2 ** (1 + 0.1 (n - 1)).
+REJECTION_PROBABILITY: Final = 0.22
+REJECTION_WORD_SHARE: Final = 0.08
+"""A sentence of n words of a grammar is no result where it is right with less than 0.22 ** (1 + 0.08 (n - 1)).
 
 One word in doubt makes a long sentence wrong, but does not mean that the caller left the grammar. Chosen on the
 development recordings; docs/recognition.md has the trade-off.

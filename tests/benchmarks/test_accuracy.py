@@ -37,9 +37,10 @@ def test_one_command_measures_both_sides_and_draws_it(tmp_path):
     for what in ("sentences of grammars", "words of grammars", "words of free speech"):
         scores = found["scores"][what]
         assert sum(count for *_, count in scores["bins"]) == scores["n"]
-    losses = [row["covered_lost"] for row in found["scores"]["rejection by grammars"]["curve"]]
-    assert losses == sorted(losses)
-    assert losses[0] < losses[-1]
+    curve = found["scores"]["rejection by grammars"]["curve"]
+    for share in ("covered_lost", "crossed_rejected"):
+        assert [row[share] for row in curve] == sorted(row[share] for row in curve)
+    assert (curve[0]["crossed_rejected"], curve[-1]["crossed_rejected"]) == (0.0, 1.0)
     pytest.importorskip("matplotlib")
     for title in ("Rejection", "Reliability of scores", "Word times"):
         assert title in picture.read_text()
