@@ -57,8 +57,8 @@ FREE_REJECTION_SCORE: Final = 20
 
 # A search for grammars. bestpath would build a lattice at the end (seconds on loops) and improves nothing; a word
 # insertion penalty of 0.01 is the best of the sweep over loops of digits, letters and words.
-# Silence between words is six times as likely as by default: callers who spell or count pause. Over a telephone that
-# makes 35 % of words wrong instead of 41, in strings of digits 27 instead of 32.
+# Silence between words is six times as likely as by default: callers who spell or count pause. That makes 27 % of the
+# words of strings of digits wrong instead of 32.
 # Variants of pronunciation are words of their own in our graphs: looking for more only takes time.
 # Beams of 1e-48, the defaults, lose half of all longer phrases before their end; at 1e-80 they are found, and the bound
 # on active models keeps word lists of thousands as fast as they were.
