@@ -80,7 +80,7 @@ GRAMMAR_OPTIONS: Final[dict[str, Any]] = {
 # that end in a frame keeps the lattice small: without one the last pass takes up to 0.4 s.
 _FREE_OPTIONS: Final[dict[str, Any]] = {"fwdflat": False, "wip": 0.1, "lw": 5.0, "bestpathlw": 10.0}
 PROFILES: Final[dict[str, dict[str, Any]]] = {
-    "fast": {**_FREE_OPTIONS, "maxhmmpf": 2000, "topn": 2, "ds": 2},
+    "fast": {**_FREE_OPTIONS, "maxhmmpf": 1500, "maxwpf": 20, "topn": 4, "ds": 1},
     "balanced": {**_FREE_OPTIONS, "maxhmmpf": 3000, "maxwpf": 20, "topn": 4, "ds": 1},
     "accurate": {**_FREE_OPTIONS, "maxhmmpf": 10000, "maxwpf": 40, "topn": 4, "ds": 1},
 }
