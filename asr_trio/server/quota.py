@@ -126,10 +126,11 @@ class SharedQuota:
         await self._forget([lease])
 
     async def _renew(self) -> None:
-        leases = sorted(self._leases)
+        told: set[str] = set()
         try:
-            for start in range(0, len(leases), RENEW_BATCH):
-                await self._call(RENEW, round(self._settings.lease_s * 1000), *leases[start : start + RENEW_BATCH])
+            while leases := sorted(self._leases - told)[:RENEW_BATCH]:  # those that came during the wait for Redis too
+                await self._call(RENEW, round(self._settings.lease_s * 1000), *leases)
+                told.update(leases)
         except _UNREACHABLE as error:
             self._lost(error)
 
