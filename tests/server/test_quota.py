@@ -8,6 +8,7 @@ import subprocess
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -164,6 +165,24 @@ async def test_redis_down_is_met_by_policy_and_recovery_counts_who_is_there(
                 await trio.sleep(0.05)
         # The sessions that exist were counted again by the renewal, so the limit of 3 holds for all of them.
         assert len(await acquire_many(node, 5)) == (1 if let_in else 2)
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_renewal_counts_the_session_that_came_while_it_waited(redis: Redis, monkeypatch) -> None:
+    node = quota.SharedQuota(settings(redis, lease_s=60))
+    call = node._call
+
+    async def slow_call(*arguments: Any) -> int:
+        node._leases.add("late")  # let in by the policy "open"
+        return await call(*arguments)
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(node.run)
+        assert await node.acquire()
+        with monkeypatch.context() as patched:
+            patched.setattr(node, "_call", slow_call)
+            await node._renew()
+        assert len(await acquire_many(node, 5)) == 1
         nursery.cancel_scope.cancel()
 
 
