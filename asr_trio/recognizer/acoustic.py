@@ -40,6 +40,9 @@ SCORE_UNIT: Final = np.float64(1 / 512)
 
 WORD_INTERNAL, WORD_BEGIN, WORD_END, WORD_SINGLE = range(4)
 
+SILENCE: Final = "SIL"
+"""Name of the phone."""
+
 Scores = NDArray[np.int16]
 
 _INT16: Final = ffi.typeof("int16_t[]")

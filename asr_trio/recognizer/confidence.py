@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from asr_trio.recognizer.acoustic import (
     FRAME_STEP,
     SCORE_UNIT,
+    SILENCE,
     WORD_BEGIN,
     WORD_END,
     WORD_INTERNAL,
@@ -28,7 +29,6 @@ from asr_trio.recognizer.acoustic import (
     SegmentScores,
 )
 
-SILENCE: Final = "SIL"
 MATCH: Final = -0.3
 """A phone explains a frame when its best state is this close to the best of all."""
 SILENCE_MISFIT: Final = -6.0

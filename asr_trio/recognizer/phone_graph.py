@@ -21,6 +21,7 @@ from asr_trio.grammar.graph import Graph
 from asr_trio.recognizer.acoustic import (
     FRAME_STEP,
     SCORE_UNIT,
+    SILENCE,
     WORD_BEGIN,
     WORD_END,
     WORD_INTERNAL,
@@ -37,7 +38,6 @@ WEIGHT_SCALE: Final = 6.5
 """By how much weights of the grammar outweigh those of sounds, as in the decoder."""
 
 PHONE_STATES: Final = 3
-SILENCE: Final = "SIL"
 NEVER: Final = np.float32(-np.inf)
 
 Floats = NDArray[np.float32]
