@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlparse
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from asr_trio.cli.inputs import input_file
 from asr_trio.errors import ConfigError, GrammarError, LanguageModelNotFoundError
 from asr_trio.grammar import builtin, semantics
 from asr_trio.grammar.compile import CompiledGrammar, compile_grammar
@@ -30,7 +31,7 @@ app = App(name="grammar", help="Check, compile, convert and try grammars.")
 
 Source = Annotated[
     str,
-    Parameter(help="A file (JSGF, SRGS ABNF or XML), builtin:grammar/NAME, or - for stdin.", allow_leading_hyphen=True),
+    input_file("A file (JSGF, SRGS ABNF or XML), builtin:grammar/NAME, or - for stdin."),
 ]
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print one JSON document.")]
 Dictionary = Annotated[Path | None, Parameter(help="A CMU Sphinx dictionary; that of the embedded model without it.")]
@@ -158,10 +159,7 @@ def coverage(
     source: Source,
     phrases: Annotated[
         str,
-        Parameter(
-            help="A file of sentences, or - for stdin; lines that begin with ! must not be covered.",
-            allow_leading_hyphen=True,
-        ),
+        input_file("A file of sentences, or - for stdin; lines that begin with ! must not be covered."),
     ],
     *,
     json_: Json = False,
@@ -226,8 +224,6 @@ def _load(source: str) -> tuple[bytes, str]:
 def _read(source: str) -> bytes:
     if source == "-":
         return sys.stdin.buffer.read()
-    if source.startswith("-"):
-        raise LanguageModelNotFoundError(f"{source}: there is no such option; a file of that name is ./{source}")
     try:
         return Path(source).read_bytes()
     except OSError as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from cyclopts import Parameter
 
 from asr_trio.cli import formats
+from asr_trio.cli.inputs import input_file
 from asr_trio.errors import AsrError
 from asr_trio.recognizer import launch
 
@@ -30,9 +31,7 @@ class AudioFileError(AsrError):
 
 
 def transcribe(
-    files: Annotated[
-        list[str], Parameter(help="Audio files or patterns; - is standard input.", allow_leading_hyphen=True)
-    ],
+    files: Annotated[list[str], input_file("Audio files or patterns; - is standard input.")],
     /,
     *,
     lm: Annotated[list[str] | None, Parameter(help="Language-model URI, or a grammar file; several compete.")] = None,
@@ -85,8 +84,6 @@ def _expand(patterns: Sequence[str]) -> dict[Path, int | None]:
     """Return the files and their sizes in bytes (None for standard input), in the order of the command line."""
     files: dict[Path, int | None] = {}
     for pattern in patterns:
-        if pattern.startswith("-") and pattern != "-":
-            raise AudioFileError(f"{pattern}: there is no such option; a file of that name is ./{pattern}")
         found = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207 - absolute patterns too
         if not found:
             msg = f"{pattern}: no such file"
