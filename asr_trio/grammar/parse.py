@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import unicodedata
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
 from asr_trio.errors import GrammarError
 from asr_trio.grammar.network import EPSILON, GARBAGE, RULE, TAG, WORD, Network
 
-MAX_ITEMS = 100_000
+MAX_ITEMS: Final = 100_000
 """Bound on the chart: half a second's work. 100 words of a very ambiguous grammar stay below it."""
 
-MAX_STEPS = 50_000
+MAX_STEPS: Final = 50_000
 """Bound on the steps of taking derivations from the chart."""
+
+GARBAGE_WEIGHT: Final = math.log(1e-3)
+"""Of a word that GARBAGE takes: a reading by words that the grammar names comes before any that passes over them."""
 
 
 class Enter(msgspec.Struct, frozen=True):
@@ -101,7 +105,7 @@ class Parser:
         self._starts = network.starts
         self._finals = network.finals
         self._final_states = set(network.finals)
-        self._weighted = any(network.weights)
+        self._weighted = any(network.weights) or GARBAGE in network.kinds
         # state -> first piece of a token -> arcs (pieces, word, target, weight)
         self._words: dict[int, dict[str, list[tuple[tuple[str, ...], int, int, float]]]] = {}
         self._others: dict[int, list[tuple[int, int, int, float]]] = {}
@@ -187,7 +191,7 @@ class _Chart:
                 self._item(call_id, target, position, _Link(item, kind, argument, weight, -1))
             elif kind == GARBAGE:
                 if position < len(pieces):
-                    self._item(call_id, target, position + 1, _Link(item, GARBAGE, -1, weight, -1))
+                    self._item(call_id, target, position + 1, _Link(item, GARBAGE, -1, weight + GARBAGE_WEIGHT, -1))
             else:
                 inner = self._calls[self._call(argument, position)]
                 inner.waiting.append((item, target, weight))

@@ -13,7 +13,7 @@ from asr_trio.grammar.compile import CompiledGrammar, compile_model
 from asr_trio.grammar.graph import Graph
 from asr_trio.grammar.lexicon import Lexicon
 from asr_trio.grammar.reader import read_grammar
-from asr_trio.grammar.semantics import accepts, read
+from asr_trio.grammar.semantics import Reading, accepts, read
 from asr_trio.grammar.unite import unite
 from asr_trio.protocol.results import Alternative, Interpretation
 from asr_trio.recognizer.base import Compile, Compiled, GrammarModel, Interpret
@@ -78,7 +78,13 @@ class Grammar(msgspec.Struct, frozen=True, kw_only=True):
             readings = read(self.members[member], words)
         except GrammarError:  # too ambiguous to be parsed: what was recognised is not lost for that
             return (Interpretation(value=" ".join(words), score=score),)
-        return tuple(Interpretation(value=reading.value, score=round(score * reading.weight)) for reading in readings)
+        return _interpretations(readings, score)
+
+
+def _interpretations(readings: Sequence[Reading], score: int) -> tuple[Interpretation, ...]:
+    """Return the readings of a sentence of this score, best first; behind the best those that have any score left."""
+    scored = [Interpretation(value=reading.value, score=round(score * reading.weight)) for reading in readings]
+    return tuple(found for number, found in enumerate(scored) if found.score or not number)
 
 
 def _covers(compiled: CompiledGrammar, words: Sequence[str]) -> bool:
@@ -192,8 +198,6 @@ def interpret_text(frame: Interpret) -> tuple[Alternative, ...]:
             raise GrammarError("only grammars interpret text")
         readings = read(_unpacked(model.compiled)[1], words)
         if readings:
-            interpretations = tuple(
-                Interpretation(value=reading.value, score=round(100 * reading.weight)) for reading in readings
-            )
+            interpretations = _interpretations(readings, 100)
             found.append(Alternative(text=readings[0].text, score=100, lm=model.lm, interpretations=interpretations))
     return tuple(found[: frame.max_sentences])

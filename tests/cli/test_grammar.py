@@ -128,6 +128,10 @@ def test_words(run, grammar):
     code, out, _ = run("words", grammar, "--json")
     assert code == 0
     assert {"word": "yes", "from": "dictionary", "pronunciations": ["Y EH S"]} in json.loads(out)
+    grammar.write_text('#JSGF V1.0; grammar g; public <a> = "new york" | zorp | &&;')
+    code, out, _ = run("words", grammar)
+    assert code == 1
+    assert out.splitlines() == ["&&\tnone\t", "new york\tdictionary\tN UW Y AO R K", "zorp\tspelling\tZ AO R P"]
     code, out, _ = run("words", "builtin:grammar/boolean-pt")
     assert code == 0
     assert "não\tspelling\tN AW N; N AW" in out.splitlines()

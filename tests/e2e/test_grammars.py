@@ -73,6 +73,13 @@ async def test_text_is_interpreted_without_audio():
         assert [str(value) for value in digits.interpretations] == ["123"]
 
 
+async def test_words_that_a_grammar_names_are_not_taken_for_garbage():
+    text = "#ABNF 1.0; language en-US; root $r; $r = order [ham {ham} [cheese {both}]] $GARBAGE;"
+    async with running() as server, server.connect() as session:
+        final = await session.interpret("order ham cheese please", lm=Grammar(text))
+        assert final.interpretations == ["both"]
+
+
 @pytest.mark.parametrize(
     ("lm", "code"),
     [

@@ -78,6 +78,13 @@ def test_garbage_takes_any_words(compile_text):
     assert interpret(compiled, ["pasta"]) == []
 
 
+def test_words_that_the_grammar_names_come_before_garbage(compile_text):
+    compiled = compile_text("#ABNF 1.0; root $r; $r = order {none} [ham {ham} [cheese {both}]] $GARBAGE;")
+    readings = interpret(compiled, ["order", "ham", "cheese", "please"])
+    assert [value for value, _ in readings] == ["both", "ham", "none"]
+    assert [round(weight, 9) for _, weight in readings] == [1.0, 1e-3, 1e-6]
+
+
 def test_tokens_of_several_words(compile_text):
     compiled = compile_text('#ABNF 1.0; root $r; $r = "New York" {NYC} | new {N};')
     for words in (["new", "york"], ["New York"]):
