@@ -188,20 +188,13 @@ def coverage(
 @app.command
 def words(source: Source, *, json_: Json = False, dictionary: Dictionary = None, root: Root = "") -> int:
     """Show every word with its pronunciations and where they come from; exit 1 where one has none."""
-    lexicon = _lexicon(dictionary)
-    compiled = _compiled(source, _ANY_WORD, root=root)
+    lexicon = _Witness.from_dictionary(_dictionary(dictionary))
+    compiled = _compiled(source, lexicon, root=root)
     found: list[dict[str, Any]] = []
-    for word, given in zip(compiled.words, compiled.pronunciations, strict=True):
-        if not word:
-            continue
-        origin, spoken = "given", given
-        if given == list(_NO_PHONES):
-            origin, spoken = "dictionary", list(lexicon.pronunciations(word, compiled.language))
-        if not spoken:
-            origin, spoken = "spelling", list(lexicon.generate(word, compiled.language))
-        if not spoken:
-            origin = "none"
-        found.append({"word": word, "from": origin, "pronunciations": spoken})
+    for word, phones in zip(compiled.words, compiled.pronunciations, strict=True):
+        if word:
+            origin = lexicon.origins.get(word, "given")
+            found.append({"word": word, "from": origin, "pronunciations": [] if origin == "none" else phones})
     found.sort(key=lambda entry: entry["word"])
     if json_:
         print(json.dumps(found, ensure_ascii=False, indent=2))
@@ -259,10 +252,33 @@ def _resolver(source: str) -> Callable[[str], tuple[bytes, str | None]]:
     return resolve
 
 
+class _Witness(Lexicon):
+    """A lexicon that says every word, and knows of those that it was asked for where their sounds came from."""
+
+    def __init__(self, *args: Any, **further: Any) -> None:
+        super().__init__(*args, **further)
+        self.origins: dict[str, str] = {}
+
+    def pronunciations(self, word: str, language: str = "") -> tuple[str, ...]:
+        found = super().pronunciations(word, language)
+        if found:
+            self.origins[word] = "dictionary"
+        return found
+
+    def generate(self, word: str, language: str = "") -> tuple[str, ...]:
+        found = super().generate(word, language)
+        self.origins[word] = "spelling" if found else "none"
+        return found or _NO_PHONES
+
+
 def _lexicon(dictionary: Path | None) -> Lexicon:
+    return Lexicon.from_dictionary(_dictionary(dictionary))
+
+
+def _dictionary(given: Path | None) -> Path:
     from asr_trio.recognizer.models import package_model_folder
 
-    return Lexicon.from_dictionary(dictionary or package_model_folder() / "cmudict-en-us.dict")
+    return given or package_model_folder() / "cmudict-en-us.dict"
 
 
 def _compiled(
