@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias
 
 from asr_trio.errors import ConfigError
 from asr_trio.grammar import numerals, portuguese
@@ -71,7 +71,7 @@ class Lexicon:
     @classmethod
     def from_dictionary(
         cls, path: Path | str, *, language: str = "en-US", pronouncers: Mapping[str, Pronouncer] | None = None
-    ) -> Lexicon:
+    ) -> Self:
         """Read a CMU Sphinx dictionary: a word and its phones on each line.
 
         Args:
