@@ -2,8 +2,8 @@
 
 The decoder says how well the words of a grammar fit; whether anything else would have fitted better it cannot say,
 because it looks at nothing else. Here every tied state (senone) of the model is scored on every third frame, so that
-the states of the recognised words can be compared with the best state of all: the evidence of `confidence`. NumPy
-computes the Gaussians, the C core mixes them.
+the states of the recognised words can be compared with the best state of all: the evidence of `confidence`. The tables
+are made here, the C core computes (``mixture.c``).
 
 File formats are those of CMU Sphinx (``mdef`` binary, ``means``, ``variances``, ``sendump``).
 """
@@ -33,8 +33,8 @@ FRAME_STEP: Final = 3
 CHUNK_FRAMES: Final = 75
 """Audio is scored in chunks as it comes, so that little is left to do when speech ends: large enough for the weights
 to be read from memory seldom, small enough for what lies between to stay in the processor."""
-BLOCK_FRAMES: Final = CHUNK_FRAMES // FRAME_STEP + 1
-"""Scored frames that are computed at once."""
+IMPOSSIBLE: Final = -1e30
+"""Log density of the Gaussians that fill up a row."""
 SCORE_UNIT: Final = np.float64(1 / 512)
 """Scores are whole numbers of this: finer than what the choice of Gaussians leaves out."""
 
@@ -74,18 +74,16 @@ class AcousticModel:
         self._n_codebooks = means[0].shape[0]
         if self._n_codebooks not in (1, len(self.phones)):
             raise AcousticModelError("the acoustic model has mixtures that are tied in an unknown way")
-        self._gaussians = [_as_linear(mean, variance) for mean, variance in zip(means, variances, strict=True)]
         # Senones are numbered anew, those of a phone side by side: so are those of a codebook.
         order = np.argsort(self._owners, kind="stable")
         self._sequences = np.argsort(order)[self._sequences]
         phone_starts = np.searchsorted(self._owners[order], np.arange(len(self.phones) + 1)).astype(np.uint32)
         starts = phone_starts if self._n_codebooks > 1 else phone_starts[[0, -1]]
         packed = _packed(weights[:, :, order], starts)
-        self._tables = (starts, phone_starts, packed)  # the C core has their addresses
-        # Not touched before processes fork; fresh memory for each block would cost a quarter of its time.
-        self._scratch = np.empty(BLOCK_FRAMES * sum(lines.shape[1] for lines in self._gaussians), np.float32)
-        self._work = np.empty(BLOCK_FRAMES * self.n_senones, np.float32)
-        self._mixtures = _mixtures(len(weights), len(weights[0]), *self._tables)
+        self._tables = (starts, phone_starts, _lines(means, variances), packed)  # the C core has their addresses
+        self._mixtures = _mixtures([mean.shape[-1] for mean in means], means[0].shape[1], self._tables)
+        # Not touched before processes fork; fresh memory for each chunk would cost a quarter of its time.
+        self._work = np.empty(lib.asr_mixtures_work_bytes(self._mixtures) // 4 + 1, np.float32)
 
     def _read_definition(self, data: bytes) -> None:
         if data[:4] != b"BMDF":
@@ -169,24 +167,7 @@ class AcousticModel:
                 return start
         return None
 
-    def _densities(self, features: Frames) -> NDArray[np.float32]:
-        """Return log densities, shape (streams, frames, codebooks, Gaussians), good until the next call.
-
-        Args:
-            features: shape (frames, 39), no more than BLOCK_FRAMES.
-        """
-        n_frames, n_gaussians = len(features), self._gaussians[0].shape[1]
-        n_streams = len(self._gaussians)
-        densities = self._scratch[: n_streams * n_frames * n_gaussians].reshape(n_streams, n_frames, n_gaussians)
-        at = 0
-        for lines, out in zip(self._gaussians, densities, strict=True):
-            width = len(lines) // 2
-            part = features[:, at : at + width]
-            at += width
-            np.matmul(np.concatenate([part, part * part, np.ones((n_frames, 1), np.float32)], axis=1), lines, out=out)
-        return densities.reshape(len(densities), n_frames, self._n_codebooks, -1)
-
-    def fit(self, features: Frames) -> NDArray[np.float64]:
+    def fit(self, features: Frames) -> NDArray[np.float32]:
         """Tell roughly, for a fraction of what `score` costs, how likely frames are by the best of all phones.
 
         Args:
@@ -195,11 +176,14 @@ class AcousticModel:
         Returns:
             Log likelihoods, shape (frames,).
         """
-        best = [
-            self._densities(features[at : at + BLOCK_FRAMES]).max(axis=3).sum(axis=0, dtype=np.float64).max(axis=1)
-            for at in range(0, len(features), BLOCK_FRAMES)
-        ]
-        return np.concatenate(best)
+        fits = np.empty(len(features), np.float32)
+        given = np.ascontiguousarray(features)
+        check(
+            lib.asr_mixtures_fit(
+                self._mixtures, ffi.from_buffer(_FLOAT, given), len(given), ffi.from_buffer(_FLOAT, fits)
+            )
+        )
+        return fits
 
     def score(self, features: Frames) -> tuple[Scores, Scores]:
         """Score every senone on every frame.
@@ -213,12 +197,10 @@ class AcousticModel:
         """
         senones = np.empty((len(features), self.n_senones), np.int16)
         phones = np.empty((len(features), len(self.phones)), np.int16)
-        work = ffi.from_buffer(_FLOAT, self._work)
-        for at in range(0, len(features), BLOCK_FRAMES):
-            block = features[at : at + BLOCK_FRAMES]
-            densities = ffi.from_buffer(_FLOAT, self._densities(block))
-            out = [ffi.from_buffer(_INT16, scores[at : at + len(block)]) for scores in (senones, phones)]
-            check(lib.asr_mixtures_score(self._mixtures, densities, len(block), work, *out))
+        given = np.ascontiguousarray(features)
+        arrays = [ffi.from_buffer(_FLOAT, given), len(given), ffi.from_buffer(_FLOAT, self._work)]
+        out = [ffi.from_buffer(_INT16, senones), ffi.from_buffer(_INT16, phones)]
+        check(lib.asr_mixtures_score(self._mixtures, *arrays, *out))
         return senones, phones
 
 
@@ -311,41 +293,59 @@ def _packed(weights: NDArray[np.float32], starts: NDArray[np.uint32]) -> NDArray
     parts = []
     for start, end in itertools.pairwise(starts.tolist()):
         padding = ((0, 0), (0, 0), (0, (start - end) % lanes))
-        tiles = np.pad(weights[:, :, start:end], padding).reshape(*weights.shape[:2], -1, lanes)
-        parts.append(tiles.transpose(2, 0, 1, 3).ravel())
+        tiles = np.pad(weights[:, :, start:end], padding).reshape(*weights.shape[:2], -1, 2, lanes // 2)
+        parts.append(tiles.transpose(2, 0, 1, 4, 3).ravel())
     rounded = np.concatenate(parts).view(np.uint32) + np.uint32(0x8000)  # half of what is cut off
     return (rounded >> 16).astype(np.uint16)
 
 
+def _lines(means: list[NDArray[np.float32]], variances: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return Gaussians as linear functions of values and squares, codebook by codebook as the C core reads them.
+
+    Args:
+        means: for each stream, shape (codebooks, Gaussians, dimensions).
+        variances: the same.
+    """
+    streams = []
+    for mean, given in zip(means, variances, strict=True):
+        variance = np.maximum(given.astype(np.float64), VARIANCE_FLOOR)
+        constants = -0.5 * (mean * mean / variance + np.log(2 * np.pi * variance)).sum(axis=2)
+        factors = np.stack([mean / variance, -0.5 / variance], axis=3).reshape(*mean.shape[:2], -1)
+        rows = np.concatenate([constants[:, :, None], factors], axis=2).transpose(0, 2, 1)
+        spare = -rows.shape[2] % lib.ASR_MIXTURE_LANES
+        padded = np.pad(rows, ((0, 0), (0, 0), (0, spare)))
+        padded[:, 0, rows.shape[2] :] = IMPOSSIBLE
+        streams.append(padded)
+    return np.concatenate(streams, axis=1).astype(np.float32)
+
+
 def _mixtures(
-    n_streams: int,
+    dimensions: list[int],
     n_gaussians: int,
-    starts: NDArray[np.uint32],
-    phone_starts: NDArray[np.uint32],
-    weights: NDArray[np.uint16],
+    tables: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float32], NDArray[np.uint16]],
 ) -> Any:
-    """Return the tables for the C core, which must outlive it.
+    """Return what the C core wants; the tables must outlive it.
+
+    Args:
+        dimensions: of the features of each stream.
+        n_gaussians: of each codebook.
+        tables: first state of each codebook and of each phone, `_lines`, and weights as `_packed`.
 
     Raises:
         AcousticModelError: the model is larger than the C core takes.
     """
-    if n_streams > lib.ASR_MIXTURE_STREAMS or n_gaussians > lib.ASR_MIXTURE_GAUSSIANS:
+    if len(dimensions) > lib.ASR_MIXTURE_STREAMS or n_gaussians > lib.ASR_MIXTURE_GAUSSIANS:
         raise AcousticModelError("the acoustic model has more streams or Gaussians than can be scored")
+    starts, phone_starts, lines, weights = tables
     mixtures = ffi.new("asr_mixtures *")
     mixtures.struct_size = ffi.sizeof("asr_mixtures")
-    mixtures.streams, mixtures.gaussians = n_streams, n_gaussians
+    mixtures.streams, mixtures.gaussians = len(dimensions), n_gaussians
+    for stream, count in enumerate(dimensions):
+        mixtures.dimensions[stream] = count
     mixtures.codebooks, mixtures.phones = len(starts) - 1, len(phone_starts) - 1
     mixtures.codebook_starts = ffi.from_buffer("uint32_t[]", starts)
     mixtures.phone_starts = ffi.from_buffer("uint32_t[]", phone_starts)
+    mixtures.lines = ffi.from_buffer(_FLOAT, lines)
     mixtures.weights = ffi.from_buffer("uint16_t[]", weights)
     mixtures.simd = lib.ASR_SIMD_AUTO
     return mixtures
-
-
-def _as_linear(mean: NDArray[np.float32], variance: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a diagonal Gaussian's log density as a linear function of (x, x^2, 1), shape (2 dimensions + 1, n)."""
-    means = mean.reshape(-1, mean.shape[-1]).astype(np.float64)
-    variances = np.maximum(variance.reshape(-1, variance.shape[-1]).astype(np.float64), VARIANCE_FLOOR)
-    slopes = np.concatenate([means / variances, -0.5 / variances], axis=1).T
-    offsets = -0.5 * (means * means / variances + np.log(2 * np.pi * variances)).sum(axis=1)
-    return np.concatenate([slopes, offsets[None]]).astype(np.float32)

@@ -296,22 +296,33 @@ int asr_cepstrum_cepstra(const asr_cepstrum *tables, asr_cepstrum_noise *noise, 
 typedef struct asr_mixtures {
     size_t struct_size;
     uint32_t streams;
+    uint32_t dimensions[ASR_MIXTURE_STREAMS]; /* of each stream's features */
     uint32_t codebooks;
     uint32_t gaussians; /* of each codebook */
     uint32_t phones;
     const uint32_t *codebook_starts; /* codebooks + 1 numbers: its first state; then the number of all states */
     const uint32_t *phone_starts;    /* phones + 1, the same */
-    /* for each codebook, for each ASR_MIXTURE_LANES of its states (the last filled up with zeros):
-     * [streams][gaussians][ASR_MIXTURE_LANES], each the upper half of a float */
+    /* Log densities as linear functions. For each codebook and stream, rows of as many floats as there are Gaussians, filled
+     * up to a multiple of ASR_MIXTURE_LANES: the constants (-1e30 for what is filled up), then for each dimension the
+     * factors of its value and those of its square. */
+    const float *lines;
+    /* For each codebook, for each ASR_MIXTURE_LANES of its states (the last filled up with zeros): [streams][gaussians][
+     * ASR_MIXTURE_LANES], each the upper half of a float. In each row the states of the first half take the even places,
+     * those of the second the odd ones. */
     const uint16_t *weights;
     asr_simd simd;
 } asr_mixtures;
 
-/* densities: [streams][frames][codebooks][gaussians], natural logarithms. work: [frames][states], used meanwhile.
- * states: [frames][states], their logarithms less that of the frame's best, at least -60. phones: [frames][phones], those
- * of the best state of each. */
-int asr_mixtures_score(const asr_mixtures *mixtures, const float *densities, size_t frames, float *work, int16_t *states,
+/* Bytes of memory to work in, or 0 where the tables do not fit together. */
+size_t asr_mixtures_work_bytes(const asr_mixtures *mixtures);
+
+/* features: [frames][dimensions of all streams]. states: [frames][states], natural logarithms of their likelihoods less that
+ * of the frame's best, at least -60. phones: [frames][phones], those of the best state of each. */
+int asr_mixtures_score(const asr_mixtures *mixtures, const float *features, size_t frames, float *work, int16_t *states,
                        int16_t *phones);
+
+/* fits: [frames], roughly the logarithm of a frame's likelihood by the best codebook. */
+int asr_mixtures_fit(const asr_mixtures *mixtures, const float *features, size_t frames, float *fits);
 
 #ifdef __cplusplus
 }
