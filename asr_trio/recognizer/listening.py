@@ -4,8 +4,8 @@ What a segment sounds like is told by its mean, and a decoder that starts from t
 errors until its own has settled. So a segment is heard before it is decoded: its cepstra are kept until speech pauses
 or some seconds have come, and decoded from the mean of them all; later frames go along with the running mean. That
 costs what decoding along costs, and what is decoded in a pause falls into the wait for the end of speech. Where speech
-goes on after so early a pause that little is known, the next pause begins anew. What was heard also tells how the mel
-scale is stretched to fit the voice (`channel`).
+goes on after so early a pause that little is known, nothing more is decoded before the next one, which begins anew.
+What was heard also tells how the mel scale is stretched to fit the voice (`channel`).
 
 Partial hypotheses want a decoder that goes along from the start, so where they are asked for there is one pass more.
 
@@ -64,12 +64,15 @@ class Listener:
         self._mixtures = mixtures
         self._pulse = pulse
         self._most_frames = heard_frames
+        self._along = along
         self.scorer: SegmentScorer | None = None
         self._kept: list[Frames] = []
         self._heard_frames = 0
         self._known_frames = 0
         """What the mean of the running pass rests on, so far as it was known before the pass."""
         self.passing = False
+        self._holding = False
+        """The running pass will be begun anew: what comes is kept and not decoded."""
         if along:
             self._begin(np.zeros((0, front_end.parameters.ncep), np.float32))
 
@@ -85,10 +88,14 @@ class Listener:
         if self.scorer is not None:
             self.scorer.catch_up()
 
+    def resume(self) -> None:
+        """Speech goes on."""
+        self._holding = self.passing and not self._along and self._known_frames < KNOWN_FRAMES
+
     def finish(self) -> SegmentScores | None:
         """Decode what is left, and return the evidence; the decoder has its result then."""
         self._take(self._features.finish())
-        if not self._known_frames:
+        if not self._known_frames or self._holding:
             self._begin_from_own_mean()
         self._decoder.end()
         self._channel.end_segment()
@@ -99,7 +106,7 @@ class Listener:
         if self._known_frames < KNOWN_FRAMES:
             self._kept.append(cepstra)
         normalised = self._channel.subtract_mean(cepstra)
-        if self.passing:
+        if self.passing and not self._holding:
             self._pass_on(normalised[:, self._channel.row].astype(np.float32))
 
     def _begin_from_own_mean(self) -> None:
@@ -118,7 +125,7 @@ class Listener:
         self._decoder.abandon()
         self._decoder.start()
         self.scorer = SegmentScorer(self._mixtures) if self._mixtures is not None else None
-        self.passing = True
+        self.passing, self._holding = True, False
         for at in range(0, len(cepstra), PULSE_FRAMES):
             self._pulse()
             self._pass_on(cepstra[at : at + PULSE_FRAMES])

@@ -212,7 +212,7 @@ class _PocketSphinxRecognition:
         self._listener.pause()
 
     def resume(self) -> None:
-        """What was decoded in the pause stays good."""
+        self._listener.resume()
 
     def channel_state(self) -> bytes:
         return self._channel.to_bytes()
