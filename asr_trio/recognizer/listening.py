@@ -21,14 +21,15 @@ import numpy as np
 from asr_trio.recognizer.acoustic import AcousticModel, SegmentScorer, SegmentScores
 from asr_trio.recognizer.base import Pulse
 from asr_trio.recognizer.channel import Array, Channel
-from asr_trio.recognizer.features import Frames, FrontEnd, SegmentFeatures, with_deltas
+from asr_trio.recognizer.features import FRAME_SAMPLES, SAMPLE_BYTES, Frames, FrontEnd, SegmentFeatures, with_deltas
 from asr_trio.recognizer.guarded import GuardedDecoder
 
-KNOWN_FRAMES: Final = 200
-"""A pass whose mean rests on so many frames is not begun anew."""
 FIT_STEP: Final = 2
 QUIET_SHARE: Final = 0.25
 """Warps are compared on every second frame of the louder three quarters: silence says nothing of a voice."""
+FRAME_BYTES: Final = FRAME_SAMPLES * SAMPLE_BYTES
+HEARD_AT_ONCE_BYTES: Final = 16_000
+"""Features of half a second are computed at once while nothing is decoded: a call costs as much as what it computes."""
 PULSE_FRAMES: Final = 30
 """Decoded between signs of life: free speech takes 50 ms for them, a busy machine longer."""
 
@@ -45,6 +46,7 @@ class Listener:
         *,
         pulse: Pulse,
         heard_frames: int,
+        known_frames: int,
         along: bool,
     ) -> None:
         """Begin a segment.
@@ -56,6 +58,7 @@ class Listener:
             mixtures: for evidence, where the model has any.
             pulse: called while much is decoded at once.
             heard_frames: longest wait for a pause: as much as is decoded in less time than a caller's silence takes.
+            known_frames: a pass whose mean rests on so many is not begun anew.
             along: decode from the start, for partial hypotheses.
         """
         self._decoder = decoder
@@ -64,8 +67,11 @@ class Listener:
         self._mixtures = mixtures
         self._pulse = pulse
         self._most_frames = heard_frames
+        self._enough_frames = known_frames
         self._along = along
         self.scorer: SegmentScorer | None = None
+        self._unheard = bytearray()
+        self._fed_bytes = 0
         self._kept: list[Frames] = []
         self._heard_frames = 0
         self._known_frames = 0
@@ -78,22 +84,29 @@ class Listener:
 
     def feed(self, pcm: bytes) -> None:
         """Take audio."""
-        self._take(self._features.feed(pcm))
-        if self._heard_frames >= self._most_frames:
-            self._begin_from_own_mean()
+        self._unheard += pcm
+        self._fed_bytes += len(pcm)
+        is_decoding = self.passing and not self._holding
+        many = len(self._unheard) >= HEARD_AT_ONCE_BYTES or self._fed_bytes >= self._most_frames * FRAME_BYTES
+        if is_decoding or many:
+            self._hear()
+            if self._heard_frames >= self._most_frames:
+                self._begin_from_own_mean()
 
     def pause(self) -> None:
         """Decode what was heard: the segment may be over."""
+        self._hear()
         self._begin_from_own_mean()
         if self.scorer is not None:
             self.scorer.catch_up()
 
     def resume(self) -> None:
         """Speech goes on."""
-        self._holding = self.passing and not self._along and self._known_frames < KNOWN_FRAMES
+        self._holding = self.passing and not self._along and self._known_frames < self._enough_frames
 
     def finish(self) -> SegmentScores | None:
         """Decode what is left, and return the evidence; the decoder has its result then."""
+        self._hear()
         self._take(self._features.finish())
         if not self._known_frames or self._holding:
             self._begin_from_own_mean()
@@ -101,20 +114,24 @@ class Listener:
         self._channel.end_segment()
         return self.scorer.finish() if self.scorer is not None else None
 
+    def _hear(self) -> None:
+        self._take(self._features.feed(bytes(self._unheard)))
+        self._unheard.clear()
+
     def _take(self, cepstra: Frames) -> None:
         self._heard_frames += len(cepstra)
-        if self._known_frames < KNOWN_FRAMES:
+        if self._known_frames < self._enough_frames:
             self._kept.append(cepstra)
         normalised = self._channel.subtract_mean(cepstra)
         if self.passing and not self._holding:
             self._pass_on(normalised[:, self._channel.row].astype(np.float32))
 
     def _begin_from_own_mean(self) -> None:
-        if self._known_frames >= KNOWN_FRAMES or not self._heard_frames:
+        if self._known_frames >= self._enough_frames or not self._heard_frames:
             return
         self._known_frames = self._heard_frames
         kept = np.concatenate(self._kept)
-        if self._known_frames >= KNOWN_FRAMES:
+        if self._known_frames >= self._enough_frames:
             self._kept.clear()
         normalised: Frames = (kept - self._channel.mean).astype(np.float32)
         if self._mixtures is not None and not self._channel.is_settled:

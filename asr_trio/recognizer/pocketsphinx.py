@@ -169,6 +169,7 @@ class _PocketSphinxRecognition:
     """What both kinds of recognition share: from audio to words with their times."""
 
     heard_frames: ClassVar[int]
+    known_frames: ClassVar[int]
 
     def __init__(
         self,
@@ -197,6 +198,7 @@ class _PocketSphinxRecognition:
             acoustics.mixtures,
             pulse=self._pulse,
             heard_frames=self.heard_frames,
+            known_frames=self.known_frames,
             along=along,
         )
 
@@ -267,6 +269,9 @@ class _FreeRecognition(_PocketSphinxRecognition):
     """Free speech."""
 
     heard_frames = 200
+    known_frames = (
+        100  # with twice as many 46.3 % of the words of read sentences are wrong instead of 46.0, at 5 % more cost
+    )
 
     def __init__(self, lm: str, *args: Any) -> None:
         super().__init__(*args)
@@ -324,6 +329,7 @@ class _GrammarRecognition(_PocketSphinxRecognition):
     """Speech within grammars."""
 
     heard_frames = 400
+    known_frames = 200
 
     def __init__(self, loaded: LoadedGrammar, lms: tuple[str, ...], *args: Any) -> None:
         super().__init__(*args)
