@@ -1,6 +1,7 @@
 """The kinds of channel that a configured model knows.
 
-``bands.json`` belongs to the model of the pocketsphinx package. Its means are those of the development recordings.
+``bands.json`` and ``telephone.json`` belong to the model of the pocketsphinx package. Means are those of the
+development recordings, and of what the network of the telephone was trained with.
 """
 
 from __future__ import annotations
@@ -12,15 +13,22 @@ import msgspec
 
 from asr_trio.errors import AcousticModelError
 from asr_trio.recognizer.channel import Band, Bands
+from asr_trio.recognizer.telephone import Telephone, TelephoneNetwork
 from asr_trio.settings import ModelSettings
 
 UNKNOWN_MEAN = (40.0, 3.0, -1.0)
 
 
+class _PackageBands(msgspec.Struct, frozen=True):
+    wide: list[float]
+
+
 @functools.cache
 def _package_bands() -> Bands:
-    data = resources.files("asr_trio.recognizer").joinpath("bands.json").read_bytes()
-    return msgspec.json.decode(data, type=Bands)
+    folder = resources.files("asr_trio.recognizer")
+    known = msgspec.json.decode(folder.joinpath("bands.json").read_bytes(), type=_PackageBands)
+    network = msgspec.json.decode(folder.joinpath("telephone.json").read_bytes(), type=TelephoneNetwork)
+    return Bands(wide=Band(known.wide), narrow=Band(network.mean, Telephone(network)))
 
 
 def model_bands(settings: ModelSettings, n_cepstra: int) -> Bands:

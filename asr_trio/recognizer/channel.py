@@ -13,6 +13,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_trio.recognizer.telephone import Telephone
+
 if TYPE_CHECKING:
     from asr_trio.recognizer.features import Frames, FrontEnd
 
@@ -41,10 +43,12 @@ class Band(msgspec.Struct, frozen=True):
     """One kind of channel: wide, or the band of a telephone.
 
     Attributes:
-        mean: cepstral mean that recognitions start from.
+        mean: that recognitions start from; of cepstra, or of the levels that a telephone's cepstra are made of.
+        telephone: what makes them, where the model has that.
     """
 
     mean: list[float]
+    telephone: Telephone | None = None
 
 
 class Bands(msgspec.Struct, frozen=True):
@@ -70,7 +74,7 @@ class Channel:
 
     Attributes:
         warp: the warp that fits best so far, as an index of those of the front end.
-        warps: those that are still compared; it changes between segments only.
+        warps: those that are still compared; it changes between segments, and where a telephone is noticed.
     """
 
     def __init__(self, front_end: FrontEnd, bands: Bands, state: bytes = b"") -> None:
@@ -84,6 +88,7 @@ class Channel:
         """
         self._bands = bands
         self._above = front_end.above_telephone
+        self._band = bands.wide
         self._narrow: bool | None = None
         self._sum: Array = np.zeros(0)
         self._frames = 0.0
@@ -100,8 +105,9 @@ class Channel:
         except msgspec.MsgspecError:
             return
         sums = np.array(known.sums)
+        width = len((bands.narrow if known.narrow else bands.wide).mean)
         fits = len(known.warp_gains) == len(front_end.warps) and 0 <= known.warp < len(front_end.warps)
-        if fits and sums.shape in {(n, front_end.parameters.ncep) for n in (1, len(front_end.warps))}:
+        if fits and sums.shape in {(n, width) for n in (1, len(front_end.warps))}:
             self._choose(narrow=known.narrow)
             self._frames, self._sum = known.frames, sums
             self.warp, self._warp_frames = known.warp, known.warp_frames
@@ -122,9 +128,16 @@ class Channel:
 
     def _choose(self, *, narrow: bool) -> None:
         self._narrow = narrow
-        band = self._bands.narrow if narrow else self._bands.wide
+        self._band = self._bands.narrow if narrow else self._bands.wide
+        if self.telephone is not None:
+            self.warps = slice(self.warp, self.warp + 1)
         self._frames = MEAN_WEIGHT_FRAMES
-        self._sum = np.tile(np.array(band.mean) * self._frames, (len(self._warp_gains), 1))
+        self._sum = np.tile(np.array(self._band.mean) * self._frames, (self.warps.stop - self.warps.start, 1))
+
+    @property
+    def telephone(self) -> Telephone | None:
+        """What makes cepstra of levels where this channel is a telephone."""
+        return self._band.telephone
 
     @property
     def mean(self) -> Array:

@@ -39,6 +39,8 @@ DELTA_REACH: Final = 3
 """Frames before and after that the differences of a frame look at."""
 
 TELEPHONE_HZ: Final = 4100.0
+HEARD_HZ: Final = 3800.0
+"""Up to here audio of 8 kHz is whole, whatever resampled it."""
 BAND_FRAMES: Final = 50
 """Audio that tells the band."""
 
@@ -95,6 +97,8 @@ class FrontEnd:
     Attributes:
         warps: stretches of the mel scale that features can be had for.
         plain: index of the one that stretches nothing.
+        telephone_filters: how many of the filters, from the lowest, a telephone hears whole.
+        telephone_tables: what the C core needs to give the levels of those instead of cepstra.
     """
 
     def __init__(self, parameters: FeatureParameters, warps: tuple[float, ...] = (1.0,)) -> None:
@@ -114,6 +118,8 @@ class FrontEnd:
         self.filters = [_mel_filters(parameters, warp) for warp in self.warps]
         lowest_hz = np.argmax(self.filters[self.plain] > 0, axis=0) * SAMPLE_RATE_HZ / FFT_SIZE
         self.above_telephone = np.flatnonzero(lowest_hz > TELEPHONE_HZ)
+        beyond = self.filters[self.plain][int(HEARD_HZ * FFT_SIZE / SAMPLE_RATE_HZ) + 1 :]
+        self.telephone_filters = int((~beyond.any(axis=0)).sum())
         positions = np.arange(self.window_samples)
         window = 0.54 - 0.46 * np.cos(2 * np.pi * positions / (self.window_samples - 1))
         self._shared = (window.astype(np.float32), _cosine_transform(parameters).astype(np.float32))
@@ -121,6 +127,7 @@ class FrontEnd:
         count = len(self.warps)
         ranges = {(0, count), *((warp, warp + 1) for warp in range(count))}
         self._tables = {(start, stop): self._make_tables(self.filters[start:stop]) for start, stop in ranges}
+        self.telephone_tables = self._make_level_tables()
 
     def tables(self, warps: slice) -> Any:
         """Return what the C core needs for all warps, or for one of them."""
@@ -143,6 +150,14 @@ class FrontEnd:
         tables.weights = ffi.from_buffer(_FLOAT, held[2])
         tables.simd = lib.ASR_SIMD_AUTO
         self._held.append(held)
+        return tables
+
+    def _make_level_tables(self) -> Any:
+        tables = ffi.new("asr_cepstrum *", self.tables(slice(self.plain, self.plain + 1))[0])
+        tables.bands = tables.cepstra = self.telephone_filters
+        identity = np.eye(self.telephone_filters, dtype=np.float32)
+        tables.cosines = ffi.from_buffer(_FLOAT, identity)
+        self._held.append(identity)
         return tables
 
 
@@ -196,7 +211,8 @@ def _cosine_transform(parameters: FeatureParameters) -> Array:
 class SegmentFeatures:
     """Turns the audio of one segment into cepstra as it comes; their mean is still to be subtracted.
 
-    Cepstra have the shape (frames, warps, cepstra), with the warps that the channel has not ruled out yet.
+    Cepstra have the shape (frames, warps, cepstra), with the warps that the channel has not ruled out yet. Over a
+    telephone for which the model is prepared they are the levels of the filters that hear (`telephone`).
     """
 
     def __init__(self, front_end: FrontEnd, channel: Channel) -> None:
@@ -240,9 +256,13 @@ class SegmentFeatures:
                 energies = np.concatenate(self._waiting)
                 self._channel.decide(energies[:, self._plain])
                 self._waiting.clear()
-        cepstra = np.empty((len(energies), self._n_warps, parameters.ncep), np.float32)
+        tables, n_warps, width = self._tables, self._n_warps, parameters.ncep
+        if self._channel.telephone is not None:
+            tables, n_warps, width = self._front_end.telephone_tables, 1, self._front_end.telephone_filters
+            energies = np.ascontiguousarray(energies[:, self._plain, :width])
+        cepstra = np.empty((len(energies), n_warps, width), np.float32)
         arrays = (ffi.from_buffer(_FLOAT, energies), len(energies), ffi.from_buffer(_FLOAT, cepstra))
-        check(lib.asr_cepstrum_cepstra(self._tables, self._noise, *arrays))
+        check(lib.asr_cepstrum_cepstra(tables, self._noise, *arrays))
         return cepstra
 
 

@@ -23,6 +23,7 @@ from asr_trio.recognizer.base import Pulse
 from asr_trio.recognizer.channel import Array, Channel
 from asr_trio.recognizer.features import FRAME_SAMPLES, SAMPLE_BYTES, Frames, FrontEnd, SegmentFeatures, with_deltas
 from asr_trio.recognizer.guarded import GuardedDecoder
+from asr_trio.recognizer.telephone import TelephoneStream
 
 FIT_STEP: Final = 2
 QUIET_SHARE: Final = 0.25
@@ -72,6 +73,7 @@ class Listener:
         self.scorer: SegmentScorer | None = None
         self._unheard = bytearray()
         self._fed_bytes = 0
+        self._telephone: TelephoneStream | None = None
         self._kept: list[Frames] = []
         self._heard_frames = 0
         self._known_frames = 0
@@ -110,6 +112,8 @@ class Listener:
         self._take(self._features.finish())
         if not self._known_frames or self._holding:
             self._begin_from_own_mean()
+        if self._telephone is not None:
+            self._hand_over(self._telephone.finish())
         self._decoder.end()
         self._channel.end_segment()
         return self.scorer.finish() if self.scorer is not None else None
@@ -119,6 +123,8 @@ class Listener:
         self._unheard.clear()
 
     def _take(self, cepstra: Frames) -> None:
+        if not len(cepstra):
+            return
         self._heard_frames += len(cepstra)
         if self._known_frames < self._enough_frames:
             self._kept.append(cepstra)
@@ -142,12 +148,19 @@ class Listener:
         self._decoder.abandon()
         self._decoder.start()
         self.scorer = SegmentScorer(self._mixtures) if self._mixtures is not None else None
+        self._telephone = None
         self.passing, self._holding = True, False
         for at in range(0, len(cepstra), PULSE_FRAMES):
             self._pulse()
             self._pass_on(cepstra[at : at + PULSE_FRAMES])
 
-    def _pass_on(self, cepstra: Frames) -> None:
+    def _pass_on(self, normalised: Frames) -> None:
+        if self._channel.telephone is not None and len(normalised):
+            self._telephone = self._telephone or TelephoneStream(self._channel.telephone)
+            normalised = self._telephone.feed(normalised)
+        self._hand_over(normalised)
+
+    def _hand_over(self, cepstra: Frames) -> None:
         self._decoder.process(cepstra)
         if self.scorer is not None:
             self.scorer.feed(cepstra)

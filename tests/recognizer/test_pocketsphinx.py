@@ -85,10 +85,15 @@ def test_command_is_recognised_with_its_time_in_the_stream(engines: OneEngine, s
 
 
 @pytest.mark.shared
+@pytest.mark.parametrize("telephone", [False, True])
 @pytest.mark.parametrize("kind", ["grammar", "free"])
-def test_results_do_not_depend_on_packets_nor_on_earlier_callers(engines: OneEngine, shared: Path, kind: str) -> None:
+def test_results_do_not_depend_on_packets_nor_on_earlier_callers(
+    engines: OneEngine, shared: Path, kind: str, telephone: bool
+) -> None:
     model = grammar(COMMANDS) if kind == "grammar" else GENERAL
     pcm, other = an4(shared, "an251-fash-b.flac"), an4(shared, "an253-fash-b.flac")
+    if telephone:
+        other, pcm = pcm, read_pcm(shared / "data" / "tel" / "pcm8k" / "an298-fsaf2-b.wav")
     settings = {"max_sentences": 3, "word_details": 2, "partial_interval_ms": 200}
     wanted = None
     for packet_bytes in (640, 4096, len(pcm)):
