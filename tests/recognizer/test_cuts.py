@@ -67,11 +67,10 @@ def test_no_word_is_told_twice_wherever_the_cut_falls(engine: PocketSphinxEngine
 
 @pytest.mark.shared
 def test_none_is_lost_either(engine: PocketSphinxEngine, shared: Path) -> None:
-    pcm = read_pcm(shared / "data" / "digits_fsdd" / "wav" / "str_jackson_06.wav")
+    pcm = read_pcm(shared / "data" / "an4" / "flac" / "cen7-mjdr-b.flac")
     for max_segment_ms in range(1000, 2600, 200):
         told, _ = dictate(engine, grammar(DIGITS), pcm, max_segment_ms)
-        # A part of the first word may have been told as another one.
-        assert [word.text for word in words_of(told)][-3:] == ["one", "two", "nine"]
+        assert " ".join(word.text for word in words_of(told)) == "four one two six eight one one eight four two"
 
 
 @pytest.mark.shared
