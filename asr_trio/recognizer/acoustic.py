@@ -33,6 +33,8 @@ FRAME_STEP: Final = 3
 CHUNK_FRAMES: Final = 75
 """Audio is scored in chunks as it comes, so that little is left to do when speech ends: large enough for the weights
 to be read from memory seldom, small enough for what lies between to stay in the processor."""
+SCORED_AT_FIRST: Final = 512
+"""Scored frames that there is room for, 15 s: memory that is not written to is not there yet."""
 IMPOSSIBLE: Final = -1e30
 """Log density of the Gaussians that fill up a row."""
 SCORE_UNIT: Final = np.float64(1 / 512)
@@ -185,23 +187,19 @@ class AcousticModel:
         )
         return fits
 
-    def score(self, features: Frames) -> tuple[Scores, Scores]:
+    def score(self, features: Frames, senones: Scores, phones: Scores) -> None:
         """Score every senone on every frame.
 
         Args:
             features: shape (frames, 39).
-
-        Returns:
-            Log likelihoods relative to the best senone of the frame, in units of SCORE_UNIT and -60 at least, shape
-            (frames, senones); and of the best senone of each phone, shape (frames, phones).
+            senones: shape (frames, senones), contiguous: gets log likelihoods relative to the best senone of the frame,
+                in units of SCORE_UNIT and -60 at least.
+            phones: shape (frames, phones): gets those of the best senone of each phone.
         """
-        senones = np.empty((len(features), self.n_senones), np.int16)
-        phones = np.empty((len(features), len(self.phones)), np.int16)
         given = np.ascontiguousarray(features)
         arrays = [ffi.from_buffer(_FLOAT, given), len(given), ffi.from_buffer(_FLOAT, self._work)]
-        out = [ffi.from_buffer(_INT16, senones), ffi.from_buffer(_INT16, phones)]
+        out = [ffi.from_buffer(_INT16, scores) for scores in (senones, phones)]
         check(lib.asr_mixtures_score(self._mixtures, *arrays, *out))
-        return senones, phones
 
 
 class SegmentScores(msgspec.Struct, frozen=True):
@@ -224,8 +222,8 @@ class SegmentScorer:
         self._cepstra: list[Frames] = []
         self._n_frames = 0
         self._scored = 0
-        self._senones: list[Scores] = []
-        self._phones: list[Scores] = []
+        self._senones = np.empty((SCORED_AT_FIRST, model.n_senones), np.int16)
+        self._phones = np.empty((SCORED_AT_FIRST, len(model.phones)), np.int16)
 
     def feed(self, cepstra: Frames) -> None:
         """Take the next frames."""
@@ -254,21 +252,28 @@ class SegmentScorer:
             start: number of a frame, a multiple of FRAME_STEP.
             end: number of a frame.
         """
-        wanted = slice(start // FRAME_STEP, (end + FRAME_STEP - 1) // FRAME_STEP)
-        senones = np.concatenate([np.zeros((0, self._model.n_senones), np.int16), *self._senones])
-        phones = np.concatenate([np.zeros((0, len(self._model.phones)), np.int16), *self._phones])
-        return SegmentScores(senones[wanted], phones[wanted])
+        wanted = slice(start // FRAME_STEP, (min(end, self._scored) + FRAME_STEP - 1) // FRAME_STEP)
+        return SegmentScores(self._senones[wanted], self._phones[wanted])
 
     def _score(self, end: int) -> None:
         cepstra = np.concatenate(self._cepstra)
         base = self._n_frames - len(cepstra)  # number of the first frame that is still kept
         first = max(base, self._scored - DELTA_REACH)
         features = with_deltas(cepstra[first - base : end + DELTA_REACH - base])
-        senones, phones = self._model.score(features[self._scored - first : end - first : FRAME_STEP])
-        self._senones.append(senones)
-        self._phones.append(phones)
+        rows = slice(self._scored // FRAME_STEP, (end + FRAME_STEP - 1) // FRAME_STEP)
+        if rows.stop > len(self._senones):
+            self._senones, self._phones = (_doubled(scores) for scores in (self._senones, self._phones))
+        chosen = features[self._scored - first : end - first : FRAME_STEP]
+        self._model.score(chosen, self._senones[rows], self._phones[rows])
         self._scored = end
         self._cepstra = [cepstra[max(0, end - DELTA_REACH - base) :]]
+
+
+def _doubled(scores: Scores) -> Scores:
+    """Return the scores with as much room again, not written to."""
+    room = np.empty((2 * len(scores), scores.shape[1]), np.int16)
+    room[: len(scores)] = scores
+    return room
 
 
 def _read_gaussians(data: bytes) -> list[NDArray[np.float32]]:

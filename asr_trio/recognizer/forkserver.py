@@ -45,6 +45,8 @@ PR_SET_PDEATHSIG: Final = 1
 
 WORKER_ADDRESS_SPACE_BYTES: Final = 4 * 1024 * 1024 * 1024
 """Beyond what it has at birth. Far above any honest use; a runaway allocation ends the worker, not the machine."""
+WORKER_NICENESS: Final = 5
+"""The server hears all callers and takes little time: on a full machine it goes first."""
 
 
 class ForkServer:
@@ -186,6 +188,7 @@ def _be_worker(channel: socket.socket, engines: Engines, parent: int, enter_sand
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _die_with(parent)
         _limit_resources()
+        os.nice(WORKER_NICENESS)
         enter_sandbox()
         channel.setblocking(True)
         Worker(channel, engines).run()
