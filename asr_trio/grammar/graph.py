@@ -15,6 +15,7 @@ search to keep alive and to be wrong about.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -35,6 +36,10 @@ _WORTH_SHARING: Final = 0.7
 
 _LARGE_ARCS: Final = 50_000
 """Only graphs below are built both ways: beyond, they are lists, whose deterministic form is the small one."""
+
+
+_CHOICES_MOST: Final = 64
+"""Beyond so many words that may come next, none becomes less likely: it would not come to be looked at."""
 
 
 class Graph(msgspec.Struct):
@@ -69,6 +74,25 @@ class Graph(msgspec.Struct):
         self.targets = [self.targets[arc] for arc in order]
         self.words = [self.words[arc] for arc in order]
         self.weights = [self.weights[arc] for arc in order]
+
+
+def weigh_choices(graph: Graph, words: Sequence[str]) -> Graph:
+    """Return the graph with each of n words that may come next 1/n as likely.
+
+    What may be said is as good as unknown where anything may follow, and next to certain where little may. So a loop
+    over letters does not gain by further letters, and an optional word is not lost to a penalty that loops need.
+
+    Args:
+        graph: of a grammar; it is not changed.
+        words: those on its arcs; empty texts are fillers, which have a price of their own.
+    """
+    leaving = [source for source, word in zip(graph.sources, graph.words, strict=True) if word >= 0 and words[word]]
+    prices = {source: math.log(min(count, _CHOICES_MOST)) for source, count in Counter(leaving).items()}
+    weights = [
+        weight - prices[source] if word >= 0 and words[word] else weight
+        for source, word, weight in zip(graph.sources, graph.words, graph.weights, strict=True)
+    ]
+    return msgspec.structs.replace(graph, weights=weights)
 
 
 def build_graph(

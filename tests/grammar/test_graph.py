@@ -8,6 +8,7 @@ import pytest
 
 from asr_trio.errors import GrammarError
 from asr_trio.grammar.compile import CompiledGrammar, GrammarLimits
+from asr_trio.grammar.graph import weigh_choices
 from asr_trio.grammar.semantics import accepts
 
 
@@ -20,6 +21,32 @@ def test_loops_fold_to_one_state(compile_text, text):
     compiled = compile_text(f"#ABNF 1.0; root $r; {text}")
     assert arcs(compiled) == {(0, 0, "a"), (0, 0, "b")}
     assert (compiled.start, compiled.final, compiled.n_states) == (0, 0, 1)
+
+
+def test_each_of_so_many_words_that_may_come_next_is_as_much_less_likely(compile_text):
+    many = " | ".join(f"w{n}" for n in range(100))
+    compiled = compile_text(
+        f"#ABNF 1.0; root $r; $r = ($l | end) [please] $m; $l = (a | b | /0.5/ c)<1->; $m = {many};"
+    )
+    weighed = weigh_choices(compiled.graph, compiled.words)
+    prices = {
+        compiled.words[word]: before - after
+        for word, before, after in zip(compiled.graph.words, compiled.graph.weights, weighed.weights, strict=True)
+        if word >= 0
+    }
+    assert prices["end"] == pytest.approx(math.log(4))
+    assert prices["w0"] == prices["w99"] == pytest.approx(math.log(64))
+    assert (weighed.sources, weighed.targets, weighed.words) == (
+        compiled.graph.sources,
+        compiled.graph.targets,
+        compiled.graph.words,
+    )
+
+
+def test_fillers_have_a_price_of_their_own(compile_text):
+    compiled = compile_text("#ABNF 1.0; root $r; $r = $GARBAGE stop;")
+    weighed = weigh_choices(compiled.graph, compiled.words)
+    assert weighed.weights == compiled.graph.weights
 
 
 def test_prefixes_and_suffixes_are_shared(compile_text):
