@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import random
 from functools import lru_cache
 from math import gcd
@@ -17,6 +18,7 @@ DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 SAMPLE_RATE_HZ = 16_000
 CROSSED_GRAMMARS = ("digits", "digit", "yesno", "commands", "spell", "date", "number", "home", "coffee")
 GRAMMARS = (*CROSSED_GRAMMARS, "alnum", "an4_all", "edit")
+NOISE_LENGTHS_S = (0.5, 0.8, 1.3, 2.0, 3.2)
 LOW_DIGITS = ["zero", "one", "two", "three", "four"]
 HIGH_DIGITS = ["five", "six", "seven", "eight", "nine"]
 
@@ -28,6 +30,7 @@ class Pair(msgspec.Struct, frozen=True):
         kind: set of the corpus that the pair belongs to.
         grammar: name of a grammar, or "" for free speech.
         covered: the grammar covers what is said.
+        start_s, end_s: the part of the recording that is meant.
     """
 
     kind: str
@@ -36,6 +39,13 @@ class Pair(msgspec.Struct, frozen=True):
     grammar: str
     covered: bool
     speaker: str
+    start_s: float = 0.0
+    end_s: float = math.inf
+
+    def read(self) -> bytes:
+        """Return the audio that is meant, as 16 kHz 16-bit samples."""
+        first, end = (2 * int(min(at_s, 3600.0) * SAMPLE_RATE_HZ) for at_s in (self.start_s, self.end_s))
+        return read_audio(self.path)[first:end]
 
 
 def table(name: str) -> list[dict[str, str]]:
@@ -97,6 +107,22 @@ def silent_pairs() -> list[Pair]:
     ]
 
 
+def noise_pairs() -> list[Pair]:
+    """Short pieces of recordings without speech, as a detector that is mistaken cuts them, under several grammars."""
+    choose = random.Random(1)
+    pairs = []
+    for row in table("nospeech/refs.tsv"):
+        latest_s = float(row["duration_s"])
+        for length_s in 3 * NOISE_LENGTHS_S:
+            start_s = choose.uniform(0.0, latest_s - length_s)
+            pairs += [
+                Pair("noise", path, "", grammar, False, path.stem, start_s, start_s + length_s)
+                for path in [DATA / "nospeech" / row["path"]]
+                for grammar in choose.sample(GRAMMARS, 4)
+            ]
+    return pairs
+
+
 def half_digit_pairs() -> list[Pair]:
     """Single digits under grammars of the lower and of the upper five: the same speakers inside and outside."""
     return [
@@ -132,4 +158,14 @@ def free_pairs() -> list[Pair]:
     return [
         Pair("free", DATA / "free" / row["path"], row["transcript"], "", True, row["speaker"])
         for row in table("free/refs.tsv")
+    ]
+
+
+def telephone_free_pairs() -> list[Pair]:
+    """Read sentences over the telephone."""
+    rows = [row for row in table("tel/refs.tsv") if row["grammar"] not in GRAMMARS]
+    return [
+        _pair(kind, "tel", {**row, "path": row[column], "grammar": ""})
+        for kind, column in (("telephone free", "path_pcm"), ("telephone free mu-law", "path_ulaw"))
+        for row in rows
     ]

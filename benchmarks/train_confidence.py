@@ -33,18 +33,25 @@ TARGET = Path(__file__).resolve().parents[1] / "asr_trio" / "recognizer" / "conf
 FOLDS = 10
 COVERED_SHARE = 0.9
 """Of the callers that scores are meant for, how many stay within the grammar: probabilities are scaled to this."""
-HIDDEN = 16
-DECAY = 3e-3
-FREE_DECAY = 1e-2
-"""There are fewer words of free speech to learn from."""
+SENTENCE_HIDDEN, SENTENCE_DECAY = 32, 1e-3
+WORD_HIDDEN, WORD_DECAY = 16, 3e-3
+FREE_HIDDEN, FREE_DECAY = 24, 5e-3
+"""Units of a network and what its weights cost: least for sentences, where noise is to be told from short words."""
+SCALE_STEP_MIN = 1e-9
 AUDIO_LIMIT_S = 6
+CURVE = {
+    "oog_rejected": "pairs outside the grammar rejected",
+    "crossed_rejected": "recordings under other grammars rejected",
+    "nospeech_rejected": "no speech rejected",
+    "noise_rejected": "short pieces of it rejected",
+    "right_lost": "right results lost",
+}
 THRESHOLDS = (5, 10, 15, 20, 25, 30, 40, 50)
 
 
 def decode(recognition, pair):
     """Feed a recording; return the recognised segments, and the scores of all states."""
-    pcm = corpus.read_audio(pair.path)
-    pcm = pcm[: AUDIO_LIMIT_S * 32_000]
+    pcm = pair.read()[: AUDIO_LIMIT_S * 32_000]
     recognition.start_segment(0.0)
     for start in range(0, len(pcm), BLOCK_BYTES):
         recognition.accept(pcm[start : start + BLOCK_BYTES])
@@ -79,6 +86,7 @@ def collect_grammars(engine: PocketSphinxEngine, registry: ModelRegistry, every:
         corpus.covered_pairs()
         + corpus.uncovered_pairs()
         + corpus.silent_pairs()
+        + corpus.noise_pairs()
         + corpus.half_digit_pairs()
         + corpus.crossed_pairs(words_of)
     )
@@ -109,8 +117,8 @@ def collect_grammars(engine: PocketSphinxEngine, registry: ModelRegistry, every:
 def collect_free(engine: PocketSphinxEngine, every: int):
     """Decode sentences, and what is no speech, without a grammar; return evidence and labels of words."""
     words = []
-    silent = {pair.path: pair for pair in corpus.silent_pairs()}
-    for pair in [*corpus.free_pairs(), *silent.values()][::every]:
+    silent = {(pair.path, pair.start_s): pair for pair in corpus.silent_pairs() + corpus.noise_pairs()}
+    for pair in [*corpus.free_pairs(), *corpus.telephone_free_pairs(), *silent.values()][::every]:
         model = base.StatisticalModel(name="general", lm="general")
         recognition = engine.open((model,), base.DecoderSettings(), b"")
         segments, scores = decode(recognition, pair)
@@ -139,7 +147,7 @@ def weigh(pairs) -> np.ndarray:
     return share / share.mean()
 
 
-def network(evidence, labels, hidden, *, decay, steps=500, rate=0.02, seed=0):
+def network(evidence, labels, hidden, *, decay, steps=800, rate=0.01, seed=0):
     """Fit a network of one hidden layer, or none where `hidden` is 0, by Adam; return weights and biases."""
     choose = np.random.default_rng(seed)
     sizes = [evidence.shape[1], *([hidden] if hidden else []), 1]
@@ -174,14 +182,22 @@ def log_odds(probability):
 
 
 def scale(probability, labels, weights):
-    """Fit slope and offset of the log odds (Platt 1999) to weighted labels, by Newton's method."""
+    """Fit slope and offset of the log odds (Platt 1999) to weighted labels, by Newton's method with halved steps."""
     inputs = np.stack([log_odds(probability), np.ones(len(labels))], axis=1)
+
+    def misfit(values):
+        found = inputs @ values
+        return float((weights * (np.logaddexp(0.0, found) - labels * found)).sum())
+
     values = np.array([1.0, 0.0])
     for _ in range(50):
         found = expit(inputs @ values)
         slope = inputs.T @ (weights * (found - labels))
         curve = (inputs * (weights * found * (1 - found))[:, None]).T @ inputs
-        values = values - np.linalg.solve(curve + 1e-6 * np.eye(2), slope)
+        step = np.linalg.solve(curve + 1e-6 * np.eye(2), slope)
+        while misfit(values - step) > misfit(values) and np.abs(step).max() > SCALE_STEP_MIN:
+            step = step / 2
+        values = values - step
     return values
 
 
@@ -261,6 +277,7 @@ def rejection(sentences, probability) -> dict:
     outside = np.array([p for pair, p, _ in found if pair.kind == "oog"])
     crossed = np.array([p for pair, p, _ in found if pair.kind.endswith(" x")])
     silent = np.array([p for pair, p, _ in found if pair.kind == "nospeech"])
+    noise = np.array([p for pair, p, _ in found if pair.kind == "noise"])
 
     def at(threshold: float) -> dict:
         return {
@@ -268,6 +285,7 @@ def rejection(sentences, probability) -> dict:
             "oog_rejected": share(outside < threshold / 100),
             "crossed_rejected": share(crossed < threshold / 100),
             "nospeech_rejected": share(silent < threshold / 100),
+            "noise_rejected": share(noise < threshold / 100),
             "right_lost": share(right < threshold / 100),
             "covered_lost": share(everything < threshold / 100),
         }
@@ -320,9 +338,14 @@ def evaluate(settings: ModelSettings, every: int = 1) -> tuple[dict, dict]:
     free_words = collect_free(engine, every)
     usable = [number for number, row in enumerate(sentences) if row[1] is not None]
     kinds = {
-        "sentence": ("sentences of grammars", [sentences[number] for number in usable], HIDDEN, DECAY),
-        "word": ("words of grammars", words, HIDDEN, DECAY),
-        "free_word": ("words of free speech", free_words, HIDDEN, FREE_DECAY),
+        "sentence": (
+            "sentences of grammars",
+            [sentences[number] for number in usable],
+            SENTENCE_HIDDEN,
+            SENTENCE_DECAY,
+        ),
+        "word": ("words of grammars", words, WORD_HIDDEN, WORD_DECAY),
+        "free_word": ("words of free speech", free_words, FREE_HIDDEN, FREE_DECAY),
     }
     layers, reports, held_out = {}, {}, {}
     for name, (what, rows, hidden, decay) in kinds.items():
@@ -346,12 +369,10 @@ def print_reports(reports: dict) -> None:
         )
     grammars = reports["rejection by grammars"]
     print("\nInside against outside of a grammar, area under the curve:", json.dumps(grammars["auc"]))
-    print("\n| threshold | outside the grammar rejected | crossed rejected | no speech rejected | right results lost |")
-    print("|---|---|---|---|---|")
+    print("\n| threshold |", " | ".join(CURVE.values()), "|\n|" + "---|" * (1 + len(CURVE)))
     for row in grammars["curve"]:
         if row["threshold"] in THRESHOLDS:
-            shares = (row[name] for name in ("oog_rejected", "crossed_rejected", "nospeech_rejected", "right_lost"))
-            cells = ("" if value is None else f"{100 * value:.1f} %" for value in shares)
+            cells = ("" if row[name] is None else f"{100 * row[name]:.1f} %" for name in CURVE)
             print(f"| {row['threshold']} | {' | '.join(cells)} |")
     print("\nFree speech:", json.dumps(reports["rejection by free speech"]))
 

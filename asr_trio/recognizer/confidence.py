@@ -40,11 +40,15 @@ Vector = NDArray[np.float64]
 
 
 class SpokenWord(msgspec.Struct, frozen=True):
-    """A recognised word: its phones, and its frames from `start` to before `end`."""
+    """A recognised word: its phones, and its frames from `start` to before `end`.
+
+    What a grammar passes over (GARBAGE) is no word: nothing is claimed of it, so there is no evidence about it.
+    """
 
     phones: tuple[str, ...]
     start: int
     end: int
+    is_garbage: bool = False
 
 
 class _Layers(msgspec.Struct, frozen=True):
@@ -71,8 +75,12 @@ class ConfidenceModel(msgspec.Struct, frozen=True):
     free_word: _Layers
 
     def sentence_score(self, evidence: Evidence) -> int:
-        """Return the probability, 0-100, that a sentence of a grammar was said so."""
-        return round(100 * self.sentence.probability(evidence.sentence()))
+        """Return the probability, 0-100, that a sentence of a grammar was said so.
+
+        Around garbage the whole tells little, and a sentence is as sure as its least sure word.
+        """
+        score = round(100 * self.sentence.probability(evidence.sentence()))
+        return min(score, *self.word_scores(evidence)) if evidence.has_garbage else score
 
     def word_scores(self, evidence: Evidence) -> list[int]:
         """Return the probability, 0-100, of each word of a grammar."""
@@ -102,11 +110,12 @@ class Evidence:
         Args:
             model: the acoustic model.
             scores: of the segment.
-            words: the hypothesis, at least one word.
+            words: the hypothesis, at least one that is not garbage.
             n_choices: number of words that could have been recognised.
         """
         self._n_choices = n_choices
-        aligned = [_align(model, scores, words, number) for number in range(len(words))]
+        self.has_garbage = any(word.is_garbage for word in words)
+        aligned = [_align(model, scores, words, number) for number, word in enumerate(words) if not word.is_garbage]
         self.words: list[Vector] = [word.evidence() for word in aligned]
         self._state_gaps = np.concatenate([word.state_gaps for word in aligned])
         self._phone_gaps = np.concatenate([word.phone_gaps for word in aligned])

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -41,19 +42,22 @@ UNKNOWN_SCORE: Final = 50
 UNKNOWN_POSTERIOR: Final = 0.5
 """Of words in partial hypotheses: there is no lattice yet."""
 
-REJECTION_PROBABILITY: Final = 0.22
-REJECTION_WORD_SHARE: Final = 0.08
-"""A sentence of n words of a grammar is no result where it is right with less than 0.22 ** (1 + 0.08 (n - 1)).
+REJECTION_PROBABILITY: Final = 0.28
+REJECTION_WORD_SHARE: Final = 0.12
+"""A sentence of n words of a grammar that is right with less than 0.28 ** (1 + 0.12 (n - 1)) is no result.
 
 One word in doubt makes a long sentence wrong, but does not mean that the caller left the grammar. Chosen on the
 development recordings; docs/recognition.md has the trade-off.
 """
 
-FOREIGN_REJECTION_PROBABILITY: Final = 0.03
-"""The same where a grammar is said with the phones of another language: what is right fits those so much worse."""
+FOREIGN_REJECTION_SCORE: Final = 30
+"""The same, whatever the number of words, where a grammar is said with the phones of another language.
+
+What is right fits those so badly that no sentence seems right; the mean of its words' scores tells more.
+"""
 
 FREE_REJECTION_SCORE: Final = 20
-"""Free speech whose words are right with less on average is noise: no sentence of the development recordings is."""
+"""Free speech whose words are right with less on average is noise, or of no use: of 115 sentences two are."""
 
 # A search for grammars. bestpath would build a lattice at the end (seconds on loops) and improves nothing. Words cost
 # what the choice among them is worth (`weigh_choices`) and a word insertion penalty of 0.03 besides. A penalty of 0.01
@@ -250,7 +254,7 @@ class _PocketSphinxRecognition:
         raise NotImplementedError
 
     def _words(self, spelled: Sequence[str], times: Sequence[tuple[int, int]], scores: list[int]) -> tuple[Word, ...]:
-        """Return words in stream time; frames never overlap, so times increase strictly. Filler speech is not shown."""
+        """Return words in stream time; frames never overlap, so times increase strictly."""
         return tuple(
             Word(
                 text=text,
@@ -259,7 +263,6 @@ class _PocketSphinxRecognition:
                 end_time=round(self._start_s + end / FRAMES_PER_SECOND, 3),
             )
             for text, (start, end), score in zip(spelled, times, scores, strict=True)
-            if text
         )
 
     def _alternative(self, lm: str, words: tuple[Word, ...], score: int, rank: int) -> Alternative:
@@ -349,8 +352,15 @@ class _GrammarRecognition(_PocketSphinxRecognition):
         if not text:
             return ()
         owner = self._loaded.grammar.owners[sentence[0]]
-        said = [SpokenWord(self._loaded.phones(found.word), found.start, found.end) for found in spoken]
+        said = [found for found in self._said(spoken) if not found.is_garbage]
         return (Alternative(text=text, score=self._partial_score(said), lm=self._lms[owner]),)
+
+    def _said(self, spoken: Sequence[Segment]) -> list[SpokenWord]:
+        loaded = self._loaded
+        return [
+            SpokenWord(loaded.phones(found.word), found.start, found.end, is_garbage=not loaded.text(found.word))
+            for found in spoken
+        ]
 
     def _word_score(self, evidence: Evidence) -> int:
         return trained_model().word_scores(evidence)[0]
@@ -361,26 +371,28 @@ class _GrammarRecognition(_PocketSphinxRecognition):
         if not any(self._loaded.text(segment.word) for segment in spoken):
             return ()
         grammar = self._loaded.grammar
-        times = [(segment.start, segment.end) for segment in spoken]
         best = [self._loaded.index(segment.word) for segment in spoken]
-        phones = [self._loaded.phones(segment.word) for segment in spoken]
+        said = self._said(spoken)
         mixtures = self._acoustics.mixtures
         if scores is None or mixtures is None:
             self._told = self._in_stream(spoken[-1])
-            words = self._words([grammar.words[word] for word in best], times, [UNKNOWN_SCORE] * len(best))
-            return (self._interpreted(best, words, UNKNOWN_SCORE, 0),)
-        said = [SpokenWord(*parts) for parts in zip(phones, *zip(*times, strict=True), strict=True)]
+            return (self._scored(best, said, itertools.repeat(UNKNOWN_SCORE), UNKNOWN_SCORE, 0),)
         evidence = Evidence(mixtures, scores, said, len(grammar.words))
-        score = trained_model().sentence_score(evidence)
-        if score < rejection_score(len(best), foreign=grammar.foreign):
+        score = self._sentence_score(evidence)
+        if score < (FOREIGN_REJECTION_SCORE if grammar.foreign else rejection_score(len(evidence.words))):
             return ()
         self._told = self._in_stream(spoken[-1])
-        found = [self._scored(best, said, evidence, score, 0)]
+        found = [self._scored(best, said, trained_model().word_scores(evidence), score, 0)]
         for indices, other in self._others(scores, best):
             evidence = Evidence(mixtures, scores, other, len(grammar.words))
-            score = min(trained_model().sentence_score(evidence), score)  # the order of the search stands
-            found.append(self._scored(indices, other, evidence, score, len(found)))
+            score = min(self._sentence_score(evidence), score)  # the order of the search stands
+            found.append(self._scored(indices, other, trained_model().word_scores(evidence), score, len(found)))
         return tuple(found)
+
+    def _sentence_score(self, evidence: Evidence) -> int:
+        if self._loaded.grammar.foreign:
+            return round(statistics.mean(trained_model().word_scores(evidence)))
+        return trained_model().sentence_score(evidence)
 
     def _untold(
         self, spoken: list[Segment], scores: SegmentScores | None
@@ -421,11 +433,16 @@ class _GrammarRecognition(_PocketSphinxRecognition):
         return " ".join(filter(None, (self._loaded.grammar.words[word] for word in sentence)))
 
     def _scored(
-        self, sentence: list[int], said: list[SpokenWord], evidence: Evidence, score: int, rank: int
+        self, sentence: list[int], said: list[SpokenWord], scores: Iterable[int], score: int, rank: int
     ) -> Alternative:
-        spelled = [self._loaded.grammar.words[word] for word in sentence]
-        times = [(word.start, word.end) for word in said]
-        words = self._words(spelled, times, trained_model().word_scores(evidence))
+        """Return a result; `scores` are those of the words that are not garbage."""
+        named = [
+            (self._loaded.grammar.words[index], (word.start, word.end))
+            for index, word in zip(sentence, said, strict=True)
+            if not word.is_garbage
+        ]
+        spelled, times = zip(*named, strict=True)
+        words = self._words(spelled, times, list(itertools.islice(scores, len(named))))
         return self._interpreted(sentence, words, score, rank)
 
     def _interpreted(self, sentence: Sequence[int], words: tuple[Word, ...], score: int, rank: int) -> Alternative:
@@ -435,12 +452,6 @@ class _GrammarRecognition(_PocketSphinxRecognition):
         return msgspec.structs.replace(alternative, interpretations=interpretations)
 
 
-def rejection_score(n_words: int, *, foreign: bool = False) -> float:
-    """Return the score, 0-100, below which a sentence of a grammar with so many words is no result.
-
-    Args:
-        n_words: words of the sentence.
-        foreign: it is said with the phones of another language.
-    """
-    probability = FOREIGN_REJECTION_PROBABILITY if foreign else REJECTION_PROBABILITY
-    return 100 * math.pow(probability, 1 + REJECTION_WORD_SHARE * (n_words - 1))
+def rejection_score(n_words: int) -> float:
+    """Return the score, 0-100, below which a sentence of a grammar with so many words is no result."""
+    return 100 * math.pow(REJECTION_PROBABILITY, 1 + REJECTION_WORD_SHARE * (n_words - 1))

@@ -288,7 +288,7 @@ class SentenceSearch:
         return Sentence(
             words=tuple(graph.words[arc] for arc in arcs),
             spoken=tuple(
-                SpokenWord(graph.phones[arc], int(start), int(end))
+                SpokenWord(graph.phones[arc], int(start), int(end), is_garbage=not graph.spelled[graph.words[arc]])
                 for arc, start, end in zip(arcs, starts, ends, strict=True)
             ),
             likelihood=likelihood,

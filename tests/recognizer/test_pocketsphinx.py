@@ -263,6 +263,21 @@ def test_beside_free_speech_a_grammar_wins_where_it_explains_the_speech(
 
 
 @pytest.mark.shared
+def test_a_word_is_found_in_what_the_grammar_passes_over(engines: OneEngine, shared: Path) -> None:
+    spotting = grammar(
+        b"#JSGF V1.0; grammar s; public <s> = <GARBAGE> (light|lights|fan|timer|music) {found} <GARBAGE>;"
+    )
+    for name, said in (("cancel_timer", "timer"), ("turn_on_Standing_Light", "light"), ("skip_on_TV", "")):
+        pcm = read_pcm(shared / "data" / "home" / "wav" / f"{name}.wav")
+        final, _ = recognize(engines, pcm, spotting)
+        assert [found.text.removesuffix("s") for found in final.alternatives] == ([said] if said else [])
+        for found in final.alternatives:
+            (word,) = found.words
+            assert 0.0 < word.start_time < word.end_time < len(pcm) / 32_000
+            assert [interpretation.value for interpretation in found.interpretations] == ["found"]
+
+
+@pytest.mark.shared
 def test_hints_bring_pronunciations_into_grammars(shared: Path) -> None:
     pcm = an4(shared, "an251-fash-b.flac")
     odd = grammar(b"#JSGF V1.0; grammar o; public <o> = Uxbridge | no;")
