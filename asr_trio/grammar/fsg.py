@@ -67,9 +67,12 @@ def fsg_text(graph: Graph, names: Mapping[int, Sequence[str]], *, title: str = "
     """
     n_states = graph.n_states
     lines: list[str] = []
+    probabilities: dict[float, str] = {}
     bundles: dict[tuple[int, int], tuple[int, int]] = {}  # two states -> arcs so far, state that the next ones go to
     for source, target, word, weight in zip(graph.sources, graph.targets, graph.words, graph.weights, strict=True):
-        probability = "1" if weight == 0 else f"{math.exp(weight):.6g}"
+        probability = probabilities.get(weight)
+        if probability is None:
+            probability = probabilities[weight] = f"{math.exp(weight):.6g}"
         if word < 0:
             lines.append(f"T {source} {target} {probability}")
             continue
