@@ -1,4 +1,4 @@
-"""Writes the standing corpus: a few seconds of voice-like sound in every encoding, and resampler inputs.
+"""Writes the standing corpus: a few seconds of voice-like sound in every encoding, resampler inputs, model tables.
 
 ``python csrc/fuzz/make_corpus.py`` from the root of the repository; the files are small and committed.
 """
@@ -26,9 +26,11 @@ def voice(seconds: float, rate_hz: int) -> list[int]:
 def main() -> None:
     """Write the files."""
     source = random.Random(1)  # noqa: S311 - the same file every time
-    frontend, resampler = CORPUS / "frontend", CORPUS / "resampler"
-    frontend.mkdir(parents=True, exist_ok=True)
-    resampler.mkdir(parents=True, exist_ok=True)
+    frontend, resampler, cepstrum, mixture = (
+        CORPUS / target for target in ("frontend", "resampler", "cepstrum", "mixture")
+    )
+    for folder in (frontend, resampler, cepstrum, mixture):
+        folder.mkdir(parents=True, exist_ok=True)
     samples = voice(0.8, 8_000)
     packed = {
         1: bytes((sample >> 8) + 128 for sample in samples),
@@ -47,6 +49,16 @@ def main() -> None:
         (resampler / f"noise_{in_rate_hz}_{out_rate_hz}").write_bytes(rates + bytes([0, 0, 99, 77]) + values)
     same_rate = (16_000).to_bytes(3, "little") * 2
     (resampler / "not_a_number_16000_16000").write_bytes(same_rate + bytes(4) + struct.pack("<3f", 0.5, math.nan, 0.5))
+    for warps, bands, cepstra in [(1, 25, 13), (7, 31, 19), (16, 64, 64)]:
+        # window, warps, bands, cepstra, offset, pre-emphasis, frames, first bin and width of the bands, noise
+        choices = struct.pack("<H9B5x", 410, warps, bands, cepstra, 1, 247, 11, 170, 30, 1)
+        (cepstrum / f"voice_{warps}_{bands}_{cepstra}").write_bytes(choices + packed[2][:4_000])
+    for streams, codebooks, gaussians, phones in [(1, 1, 8, 3), (3, 4, 128, 9), (4, 6, 256, 1)]:
+        # sizes, frames, and whether phones and codebooks agree and densities are any floats
+        choices = struct.pack("<BBHBBB9x", streams, codebooks, gaussians, phones, 9, 1)
+        (mixture / f"states_{streams}_{codebooks}_{gaussians}").write_bytes(choices + source.randbytes(300))
+    choices = struct.pack("<BBHBBB9x", 3, 4, 24, 4, 9, 3)
+    (mixture / "any_floats").write_bytes(choices + source.randbytes(400))
 
 
 if __name__ == "__main__":
