@@ -62,6 +62,7 @@ static double frontend_s(const uint8_t *codes, size_t count, asr_vad_mode mode) 
     asr_frontend_config config;
     asr_frontend_defaults(&config);
     config.encoding = ASR_ULAW;
+    config.sample_rate_hz = 8000;
     config.endpointer.continuous = 1;
     config.endpointer.vad_mode = mode;
     asr_frontend *frontend = asr_frontend_create(&config);

@@ -193,11 +193,13 @@ static void decode(const asr_frontend *frontend, const unsigned char *data, size
         }
         break;
     case ASR_ALAW:
+        for (size_t i = 0; i < count; i++) {
+            out[i] = asr_alaw_values[data[i * stride]];
+        }
+        break;
     case ASR_ULAW:
         for (size_t i = 0; i < count; i++) {
-            int16_t value;
-            (frontend->encoding == ASR_ALAW ? asr_alaw_decode : asr_ulaw_decode)(data + i * stride, 1, &value);
-            out[i] = value;
+            out[i] = asr_ulaw_values[data[i * stride]];
         }
         break;
     }

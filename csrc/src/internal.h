@@ -39,6 +39,10 @@ static inline int16_t asr_round_i16(float value) {
     return (int16_t)(bits - 0x4B400000);
 }
 
+/* G.711: what each code stands for, in g711.c. */
+extern const int16_t asr_ulaw_values[256];
+extern const int16_t asr_alaw_values[256];
+
 /* asr_x_create and asr_x_destroy: the object on the heap. */
 #define ASR_DEFINE_HEAP(object)                                                                                        \
     object *object##_create(const object##_config *config) {                                                           \
