@@ -37,6 +37,7 @@ COLOURED_MICROPHONE = 0.5
 TELEPHONE = 0.22
 LOW_PASSED = 0.12
 NOISE_SWITCHED = 0.3  # lines open, engines start, music stops: an onset is not yet speech
+LINE_OPENS = 0.35  # before it there is nothing; then talk and noise are there at once, mid-word or not
 CLIPPED = 0.04
 PHRASE_GAIN_DB, SOFT_PHRASE_GAIN_DB = (-3.0, 3.0), (-16.0, 3.0)
 SNR_DB = (-5.0, 35.0)
@@ -45,6 +46,7 @@ LEVEL_DBFS = (-40.0, -12.0)
 QUIET_LEVEL_DBFS = (-68.0, -40.0)
 QUIET = 0.3
 SPEEDS = [(10, 9), (9, 10), (20, 19), (19, 20), (8, 7), (7, 8), (6, 5), (5, 6)]
+TEACHER_SHARE = 0.8  # of what is to be learnt; the rest is said by `labels.py`
 # A source counts with its hours to this power: many speakers in few hours weigh more than one speaker in many.
 SOURCE_WEIGHT = {"librispeech": 3.2, "wakeword": 1.4, "intent": 2.0, "precise": 1.0, "voices": 0.6}
 NOISE_KINDS = {
@@ -75,10 +77,11 @@ Floats = npt.NDArray[np.float64]
 
 
 class Utterance(NamedTuple):
-    """A clip with its labels, scaled so that its speech has power 1."""
+    """A clip scaled so that its speech has power 1, where it has speech, and how sure of that is to be learnt."""
 
     samples: Floats
     labels: Labels
+    wanted: Floats
 
 
 def is_validation(speaker: str, name: str) -> bool:
@@ -90,7 +93,10 @@ def is_validation(speaker: str, name: str) -> bool:
 def utterances(path: Path, *, validation: bool) -> dict[str, list[Utterance]]:
     """Label the clips of a source; by speaker."""
     by_speaker: dict[str, list[Utterance]] = {}
-    for clip in pool.load(path):
+    clips = pool.load(path)
+    ends = np.cumsum([len(clip.pcm) // FRAME for clip in clips])
+    taught = np.split(np.load(path.parents[1] / "teacher" / f"{path.stem}.npy"), ends[:-1])
+    for clip, answers in zip(clips, taught, strict=True):
         if is_validation(clip.speaker, clip.name) != validation:
             continue
         labels = speech_labels(clip.pcm)
@@ -98,8 +104,9 @@ def utterances(path: Path, *, validation: bool) -> dict[str, list[Utterance]]:
             continue
         samples = clip.pcm[: len(labels) * FRAME].astype(np.float64)
         active = np.square(samples).reshape(-1, FRAME).mean(axis=1)[labels > 0].mean()
+        wanted = (TEACHER_SHARE / 255 * answers + (1 - TEACHER_SHARE) * labels).astype(np.float32)
         by_speaker.setdefault(clip.speaker, []).append(
-            Utterance((samples / np.sqrt(active)).astype(np.float32), labels)
+            Utterance((samples / np.sqrt(active)).astype(np.float32), labels, wanted)
         )
     return by_speaker
 
@@ -134,10 +141,10 @@ class Mixer:
         source = self._speech[self._rng.choice(len(self._speech), p=self._weights)]
         return source[self._rng.integers(len(source))]
 
-    def _talk(self) -> tuple[Floats, Labels]:
+    def _talk(self) -> tuple[Floats, Floats]:
         """One talker for the whole example: clips in a row with pauses in which the clip's own noise goes on."""
         rng = self._rng
-        samples, labels = np.zeros(SAMPLES), np.zeros(FRAMES, np.uint8)
+        samples, wanted = np.zeros(SAMPLES), np.zeros(FRAMES)
         clips = self._utterance()
         up, down = SPEEDS[rng.integers(len(SPEEDS))] if self._chance(SPEED_CHANGED) else (1, 1)
         at = int(rng.integers(0, 150)) if self._chance(0.7) else 0
@@ -147,24 +154,25 @@ class Mixer:
             clip = clips[rng.integers(len(clips))]
             first = int(rng.integers(0, max(1, len(clip.labels) - 300))) if self._chance(0.5) else 0
             need = int((FRAMES - at) * down / up) + 2
-            piece_labels = clip.labels[first : first + need]
+            piece_labels, piece_wanted = clip.labels[first : first + need], clip.wanted[first : first + need]
             piece = clip.samples[first * FRAME : (first + len(piece_labels)) * FRAME]
             if up != down:
                 piece = signal.resample_poly(piece, up, down)
-                places = (np.arange(len(piece) // FRAME) + 0.5) * down / up
-                piece_labels = piece_labels[np.minimum(places.astype(int), len(piece_labels) - 1)]
+                places = ((np.arange(len(piece) // FRAME) + 0.5) * down / up).astype(int)
+                places = np.minimum(places, len(piece_labels) - 1)
+                piece_labels, piece_wanted = piece_labels[places], piece_wanted[places]
             length = min(len(piece_labels), FRAMES - at)
             part = piece[: length * FRAME].astype(np.float64)
             part[:80] *= np.linspace(0, 1, 80)
             part[-80:] *= np.linspace(1, 0, 80)
             gain = 10 ** (rng.uniform(*gains_db) / 20)
             samples[at * FRAME : (at + length) * FRAME] += gain * part
-            labels[at : at + length] = piece_labels[:length]
+            wanted[at : at + length] = piece_wanted[:length]
             start, at = at, at + length
             at += int(rng.integers(5, 120)) if self._chance(0.6) else 0
             if hiss:
                 self._go_on(samples, gain, part, piece_labels[:length], start, min(at, FRAMES))
-        return samples, labels
+        return samples, wanted
 
     def _go_on(self, samples: Floats, gain: float, part: Floats, labels: Labels, start: int, end: int) -> None:
         """Fill the pause after a clip (and before the first) with noise of the spectrum of the clip's own pauses."""
@@ -259,12 +267,12 @@ class Mixer:
         decoded = np.sign(code) * np.expm1(np.abs(code) / 127 * np.log(256)) / 255
         return np.asarray(signal.resample_poly(decoded * 32768, 2, 1))
 
-    def example(self) -> tuple[npt.NDArray[np.int16], Labels]:
-        """Draw one."""
+    def example(self) -> tuple[npt.NDArray[np.int16], Floats]:
+        """Draw one, and how sure of speech to be in each of its frames."""
         rng = self._rng
         talk = not self._chance(NO_SPEECH)
-        samples, labels = self._talk() if talk else (np.zeros(SAMPLES), np.zeros(FRAMES, np.uint8))
-        talk = bool(labels.any())
+        samples, wanted = self._talk() if talk else (np.zeros(SAMPLES), np.zeros(FRAMES))
+        talk = bool(wanted.any())
         if talk and self._chance(IN_ROOM):
             samples = signal.fftconvolve(samples, synthetic.room(rng))[:SAMPLES]
         if not talk or not self._chance(NO_ADDED_NOISE):
@@ -288,11 +296,15 @@ class Mixer:
         samples = samples * 32768 * 10 ** (rng.uniform(*(QUIET_LEVEL_DBFS if self._chance(QUIET) else LEVEL_DBFS)) / 20)
         if self._chance(CLIPPED):
             samples = samples * 10 ** (rng.uniform(5, 20) / 20)
+        if self._chance(LINE_OPENS):
+            opens = int(rng.integers(20, FRAMES * 2 // 3))
+            samples[: opens * FRAME] = 0.0
+            wanted[:opens] = 0.0
         if self._chance(0.8):
             samples = samples + rng.standard_normal(SAMPLES) * 32768 * 10 ** (rng.uniform(-105, -70) / 20)
         if telephone and self._chance(0.7):
             samples = self._mu_law(samples)[:SAMPLES]
-        return np.clip(np.rint(samples), -32768, 32767).astype(np.int16), labels
+        return np.clip(np.rint(samples), -32768, 32767).astype(np.int16), wanted
 
 
 def main() -> None:
@@ -308,11 +320,12 @@ def main() -> None:
     labels = np.zeros((options.count, FRAMES), np.uint8)
     started = time.perf_counter()
     for index in range(options.count):
-        pcm, labels[index] = mixer.example()
+        pcm, wanted = mixer.example()
+        labels[index] = np.rint(255 * wanted)
         inputs[index] = features(pcm)
         if index % 500 == 499:
             rate = (index + 1) / (time.perf_counter() - started)
-            print(f"{index + 1} examples, {rate:.0f}/s, {labels[: index + 1].mean():.3f} speech", flush=True)
+            print(f"{index + 1} examples, {rate:.0f}/s, {labels[: index + 1].mean() / 255:.3f} speech", flush=True)
     np.savez(options.out, inputs=inputs, labels=labels)
 
 

@@ -3,7 +3,7 @@
  * A frame is speech when the detector says so (two thresholds: a high one to begin, a low one to go on), when it is loud
  * enough (level mode) and when it is no telephone tone.
  *
- *   IDLE    9 speech frames of the last 15 begin a segment: clicks and breaths are shorter. The segment begins head_margin
+ *   IDLE    7 speech frames of the last 15 begin a segment: clicks and breaths are shorter. The segment begins head_margin
  *           before the first of them, or before the weak frames that led to it; the ring still has that audio.
  *   SPEECH  audio is given out up to tail_margin after the newest speech frame; what follows waits in the ring. Speech
  *           goes on: all of it is given out, so a pause inside a segment is never shortened. wait_end without speech: the
@@ -24,9 +24,10 @@
 #define MAX_MARGIN_MS 60000u
 
 #define SPEECH_HIGH 0.5f  /* begins a segment */
-#define SPEECH_LOW 0.35f  /* continues one */
+#define SPEECH_SURE 0.9f  /* is no tone: the learned detector knows them, and of vowels a few stand as still */
+#define SPEECH_LOW 0.4f   /* continues one */
 #define START_WINDOW 15   /* frames that are asked at the start, */
-#define START_VOTES 9     /* and how many must be speech */
+#define START_VOTES 7     /* and how many must be speech */
 #define START_VOTES_CUT 3 /* right behind a cut speech is known to go on */
 #define START_VOTES_END 5 /* where the audio ends, half a word is all there will be */
 #define ONSET_FRAMES 20   /* weak frames before the window that may still belong to the word */
@@ -313,6 +314,9 @@ static void classify(asr_endpointer *endpointer, int64_t frame) {
     float threshold = config->level_mode == ASR_LEVEL_OFF ? 0.0f : config->level_threshold_percent;
     if (config->level_mode == ASR_LEVEL_AUTO) {
         threshold += background(endpointer, frame);
+    }
+    if (config->vad_mode == ASR_VAD_LEARNED && this->probability >= SPEECH_SURE) {
+        this->tone = this->after_tone = 0;
     }
     const float level = loudest(endpointer, frame);
     this->high = !this->tone && !this->after_tone && this->probability >= SPEECH_HIGH && level >= threshold;

