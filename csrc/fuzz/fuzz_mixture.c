@@ -1,5 +1,5 @@
-/* Any tables and any densities: refused, or in bounds, with scores in their range and the same bits at every level. The
- * first 16 bytes choose sizes, then come the numbers of states, then weights and densities. */
+/* Any tables and any features: refused, or in bounds, with scores in their range and the same bits at every level. The
+ * first 16 bytes choose sizes, then come the numbers of states, then weights, lines and features. */
 #include <math.h>
 #include <string.h>
 
@@ -11,6 +11,7 @@
 #define PHONES_MOST 9
 #define STATES_MOST 70 /* of a codebook, and one */
 #define FRAMES_MOST 20
+#define DIMENSIONS_MOST 15
 #define LOWEST (-60 * (int)ASR_MIXTURE_UNIT)
 
 /* Cumulative numbers of states; the last one is the number of all, which phones and codebooks must agree on. */
@@ -21,7 +22,7 @@ static void starts(uint32_t *out, uint32_t parts, uint32_t most, const uint8_t *
     }
 }
 
-static void check(const asr_mixtures *mixtures, const float *densities, size_t frames, int finite) {
+static void check(const asr_mixtures *mixtures, const float *features, size_t frames, int finite) {
     const size_t states = mixtures->codebook_starts[mixtures->codebooks], phones = mixtures->phones;
     const size_t scores = frames * (states + phones);
     asr_mixtures tables = *mixtures;
@@ -31,9 +32,9 @@ static void check(const asr_mixtures *mixtures, const float *densities, size_t f
             continue;
         }
         tables.simd = (asr_simd)level;
-        float *work = malloc(frames * states * sizeof *work);
+        float *work = malloc(asr_mixtures_work_bytes(&tables));
         int16_t *found = malloc(scores * sizeof *found);
-        require(asr_mixtures_score(&tables, densities, frames, work, found, found + frames * states) == ASR_OK);
+        require(asr_mixtures_score(&tables, features, frames, work, found, found + frames * states) == ASR_OK);
         for (size_t i = 0; i < scores; i++) {
             require(found[i] <= 0 && found[i] >= LOWEST);
         }
@@ -71,32 +72,47 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (uint32_t codebook = 0; codebook < mixtures.codebooks; codebook++) {
         tiles += (codebooks[codebook + 1] - codebooks[codebook] + ASR_MIXTURE_LANES - 1) / ASR_MIXTURE_LANES;
     }
+    size_t dimensions = 0, rows = 0;
+    for (uint32_t stream = 0; stream < mixtures.streams && stream < ASR_MIXTURE_STREAMS; stream++) {
+        mixtures.dimensions[stream] = data[7 + stream] % DIMENSIONS_MOST;
+        dimensions += mixtures.dimensions[stream];
+        rows += 1 + 2 * mixtures.dimensions[stream];
+    }
+    const size_t padded = (mixtures.gaussians + ASR_MIXTURE_LANES - 1) / ASR_MIXTURE_LANES * ASR_MIXTURE_LANES;
     const size_t weights = tiles * mixtures.streams * mixtures.gaussians * ASR_MIXTURE_LANES;
-    const size_t densities = mixtures.streams * frames * mixtures.codebooks * mixtures.gaussians;
+    const size_t lines = mixtures.codebooks * rows * padded;
     uint16_t *weight = malloc((weights > 0 ? weights : 1) * sizeof *weight);
     for (size_t i = 0; i < weights; i++) {
         weight[i] = (uint16_t)(0x3E00u + rest[i % left] / 2u); /* positive, below 1, as the upper half of a float */
     }
+    float *line = malloc((lines > 0 ? lines : 1) * sizeof *line);
+    for (size_t i = 0; i < lines; i++) {
+        line[i] = i % padded < mixtures.gaussians ? 0.05f * (float)(rest[i % left] - 200) : -1e30f;
+    }
+    mixtures.lines = line;
     mixtures.weights = weight;
-    float *density = malloc((densities > 0 ? densities : 1) * sizeof *density);
+    const size_t features = frames * dimensions;
+    float *feature = malloc((features > 0 ? features : 1) * sizeof *feature);
     int finite = 1;
-    for (size_t i = 0; i < densities; i++) {
+    for (size_t i = 0; i < features; i++) {
         uint8_t bytes[sizeof(float)];
         for (size_t j = 0; j < sizeof bytes; j++) {
             bytes[j] = rest[(sizeof bytes * i + j) % left];
         }
-        memcpy(&density[i], bytes, sizeof bytes);
-        density[i] = data[6] & 2u ? density[i] : -0.25f * (float)bytes[0]; /* also what is no number */
-        finite &= isfinite(density[i]) && fabsf(density[i]) < 1e30f;
+        memcpy(&feature[i], bytes, sizeof bytes);
+        feature[i] = data[6] & 2u ? feature[i] : 0.05f * (float)(bytes[0] - 128); /* also what is no number */
+        finite &= isfinite(feature[i]) && fabsf(feature[i]) < 1e9f;
     }
     float work = 0.0f;
     int16_t states = 0, scores = 0;
-    const int status = asr_mixtures_score(&mixtures, density, 0, &work, &states, &scores);
+    const int status = asr_mixtures_score(&mixtures, feature, 0, &work, &states, &scores);
     require(status == ASR_OK || status == ASR_E_ARGUMENT);
+    require((asr_mixtures_work_bytes(&mixtures) > 0) == (status == ASR_OK));
     if (status == ASR_OK) {
-        check(&mixtures, density, frames, finite);
+        check(&mixtures, feature, frames, finite);
     }
-    free(density);
+    free(feature);
+    free(line);
     free(weight);
     return 0;
 }

@@ -54,10 +54,10 @@ def main() -> None:
         choices = struct.pack("<H9B5x", 410, warps, bands, cepstra, 1, 247, 11, 170, 30, 1)
         (cepstrum / f"voice_{warps}_{bands}_{cepstra}").write_bytes(choices + packed[2][:4_000])
     for streams, codebooks, gaussians, phones in [(1, 1, 8, 3), (3, 4, 128, 9), (4, 6, 256, 1)]:
-        # sizes, frames, and whether phones and codebooks agree and densities are any floats
-        choices = struct.pack("<BBHBBB9x", streams, codebooks, gaussians, phones, 9, 1)
+        # sizes, frames, whether phones and codebooks agree and features are any floats, dimensions
+        choices = struct.pack("<BBH7B5x", streams, codebooks, gaussians, phones, 9, 1, 13, 12, 14, 3)
         (mixture / f"states_{streams}_{codebooks}_{gaussians}").write_bytes(choices + source.randbytes(300))
-    choices = struct.pack("<BBHBBB9x", 3, 4, 24, 4, 9, 3)
+    choices = struct.pack("<BBH7B5x", 3, 4, 24, 4, 9, 3, 13, 12, 14, 3)
     (mixture / "any_floats").write_bytes(choices + source.randbytes(400))
 
 
