@@ -97,5 +97,7 @@ def _environment() -> dict[str, str]:
     root = os.path.dirname(os.path.dirname(os.path.abspath(asr_trio.__file__)))  # noqa: PTH120, PTH100
     # One thread for each library: a worker is one core's worth of work, and threads do not survive a fork.
     environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    # What a recognition no longer needs goes back to the system at once: 1.5 MiB of each leased worker.
+    environment |= {"MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_TOP_PAD_": "0"}
     environment["HF_HUB_OFFLINE"] = "1"  # models are files of this machine; nothing may be fetched
     return environment
