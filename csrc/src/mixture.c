@@ -108,12 +108,12 @@ ASR_INLINE void mixture_densities(const float *lines, size_t dimensions, size_t 
     }
 }
 
-/* Lists the Gaussians that count, and returns the end of the list. */
-ASR_INLINE uint32_t mixture_choose(const float *restrict densities, size_t width, float peak, mixture_block *block,
+/* Lists the Gaussians that count, and returns the end of the list. What fills up a row has no weights and never counts. */
+ASR_INLINE uint32_t mixture_choose(const float *restrict densities, size_t count, float peak, mixture_block *block,
                                    uint32_t begin) {
     const float least = peak - MIXTURE_REACH;
     uint32_t end = begin;
-    for (size_t g = 0; g < width; g++) { /* without a branch: which ones count cannot be foretold */
+    for (size_t g = 0; g < count; g++) { /* without a branch: which ones count cannot be foretold */
         block->numbers[end] = (uint16_t)g;
         end += densities[g] >= least;
     }
@@ -153,12 +153,12 @@ ASR_INLINE void mixture_codebook(const asr_mixtures *mixtures, const float *line
         for (size_t row = 0; row < here; row++) {
             float peak = 0.0f;
             for (size_t stream = 0; stream < streams; stream++) {
-                peaks[stream] = mixture_maximum(densities[stream] + row * width, width);
+                peaks[stream] = mixture_maximum(densities[stream] + row * width, mixtures->gaussians);
                 peak += peaks[stream];
             }
             block->peaks[first + row] = peak;
             for (size_t stream = 0; block->numbers != NULL && stream < streams; stream++) {
-                end = mixture_choose(densities[stream] + row * width, width, peaks[stream], block, end);
+                end = mixture_choose(densities[stream] + row * width, mixtures->gaussians, peaks[stream], block, end);
                 block->ends[(first + row) * streams + stream + 1] = end;
             }
         }
