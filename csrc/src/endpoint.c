@@ -4,7 +4,8 @@
  * enough (level mode) and when it is no telephone tone.
  *
  *   IDLE    7 speech frames of the last 15 begin a segment: clicks and breaths are shorter. The segment begins head_margin
- *           before the first of them, or before the weak frames that led to it; the ring still has that audio.
+ *           before the first of them, or before the weak frames that led to it, or where a line opened on a voice: the ring
+ *           still has that audio.
  *   SPEECH  audio is given out up to tail_margin after the newest speech frame; what follows waits in the ring. Speech
  *           goes on: all of it is given out, so a pause inside a segment is never shortened. wait_end without speech: the
  *           segment ends at tail_margin, so that the wait costs the recogniser nothing. A pause is told early, for
@@ -32,6 +33,9 @@
 #define START_VOTES_END 5 /* where the audio ends, half a word is all there will be */
 #define ONSET_FRAMES 20   /* weak frames before the window that may still belong to the word */
 #define ONSET_GAP 3       /* and the pause among them: the closure of a plosive */
+#define OPENING_FRAMES 60    /* a noisy voice in a line that opens: so long the detector may take it for noise; */
+#define OPENING_SHARE 0.03f  /* what is so loud beside the word that was found may have been spoken too */
+#define LINE_SILENCE 64.0f   /* mean square: 72 dB below full scale */
 #define PAUSE_FRAMES 10   /* after so long a pause, */
 #define RESUME_WINDOW 6   /* so many frames are asked */
 #define RESUME_VOTES 4    /* and so many must be speech, or it was a noise */
@@ -348,9 +352,32 @@ static int64_t find_onset(const asr_endpointer *endpointer, int64_t frame) {
     return onset;
 }
 
+static float mean_energy(const asr_endpointer *endpointer, int64_t from, int64_t to) {
+    float energy = 0.0f;
+    for (int64_t i = from; i < to; i++) {
+        energy += record_at(endpointer, i)->energy;
+    }
+    return energy / (float)larger(1, to - from);
+}
+
+/* The frame in which the line opened, if it did shortly before a word whose beginning was taken for noise; else `onset`. */
+static int64_t find_opening(const asr_endpointer *endpointer, int64_t onset, int64_t frame) {
+    const int64_t kept = endpointer->frames + 1 - (int64_t)(endpointer->ring_samples / ASR_FRAME_SAMPLES);
+    const int64_t earliest = larger(larger(endpointer->window_from, kept), onset - OPENING_FRAMES);
+    int64_t opening = onset;
+    while (opening > earliest && record_at(endpointer, opening - 1)->energy >= LINE_SILENCE) {
+        opening--;
+    }
+    const float spoken = OPENING_SHARE * mean_energy(endpointer, onset, frame + 1);
+    return opening > earliest && mean_energy(endpointer, opening, onset) >= spoken ? opening : onset;
+}
+
 static void begin_speech(asr_endpointer *endpointer, output *out, int64_t frame) {
-    const int64_t onset = find_onset(endpointer, frame) * ASR_FRAME_SAMPLES;
-    int64_t start = larger(endpointer->not_before, onset - samples_of_ms(endpointer->config.head_margin_ms));
+    const int64_t onset_frame = find_onset(endpointer, frame);
+    const int64_t onset = onset_frame * ASR_FRAME_SAMPLES;
+    const int64_t opening = find_opening(endpointer, onset_frame, frame) * ASR_FRAME_SAMPLES;
+    int64_t start = smaller(opening, onset - samples_of_ms(endpointer->config.head_margin_ms));
+    start = larger(endpointer->not_before, start);
     if (endpointer->after_cut && onset - endpointer->cut <= CUT_NEAR_FRAMES * ASR_FRAME_SAMPLES) {
         start = endpointer->not_before;
     }

@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -159,6 +160,17 @@ def test_without_endpointer_the_whole_audio_is_one_segment():
 @pytest.mark.parametrize("endpointer", [DEFAULT, EndpointerSettings(enabled=False)])
 def test_no_audio_gives_no_event(endpointer):
     assert listen(b"", endpointer=endpointer) == ([], [])
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "onset_s"), [("1688-142285-0005", 0.16), ("1688-142285-0007", 0.14), ("367-130732-0000", 0.0)]
+)
+def test_a_noisy_voice_in_a_line_that_opens_is_heard_from_its_beginning(shared, name, onset_s):
+    samples, _ = soundfile.read(shared / "data" / "free" / "flac" / f"libri-other-{name}.flac", dtype="int16")
+    events, _ = listen(bytes(32_000) + samples.tobytes())
+    assert isinstance(events[0], SpeechStart)
+    assert 1.0 - DEFAULT.head_margin_ms / 1000 <= events[0].start_s <= 1.0 + onset_s
 
 
 def test_background_noise_is_no_speech():
