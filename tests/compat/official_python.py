@@ -38,7 +38,7 @@ for name, value in json.loads(os.environ["SDK_CONFIG"]).items():
 
 def english(data: Path) -> dict[str, str]:
     """Return what stands in the SDK's configuration for recordings and grammars, in English."""
-    said = str(data / "digits_fsdd" / "wav" / "1_jackson_0.wav")
+    said = str(data / "digits_fsdd" / "wav" / "3_theo_0.wav")  # clearly spoken: the SDK wants over 90
     return {
         "phone_wav": said,
         "previsao_tempo_wav": said,
