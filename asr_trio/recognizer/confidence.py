@@ -75,12 +75,8 @@ class ConfidenceModel(msgspec.Struct, frozen=True):
     free_word: _Layers
 
     def sentence_score(self, evidence: Evidence) -> int:
-        """Return the probability, 0-100, that a sentence of a grammar was said so.
-
-        Around garbage the whole tells little, and a sentence is as sure as its least sure word.
-        """
-        score = round(100 * self.sentence.probability(evidence.sentence()))
-        return min(score, *self.word_scores(evidence)) if evidence.has_garbage else score
+        """Return the probability, 0-100, that a sentence of a grammar was said so."""
+        return round(100 * self.sentence.probability(evidence.sentence()))
 
     def word_scores(self, evidence: Evidence) -> list[int]:
         """Return the probability, 0-100, of each word of a grammar."""
@@ -114,7 +110,6 @@ class Evidence:
             n_choices: number of words that could have been recognised.
         """
         self._n_choices = n_choices
-        self.has_garbage = any(word.is_garbage for word in words)
         aligned = [_align(model, scores, words, number) for number, word in enumerate(words) if not word.is_garbage]
         self.words: list[Vector] = [word.evidence() for word in aligned]
         self._state_gaps = np.concatenate([word.state_gaps for word in aligned])

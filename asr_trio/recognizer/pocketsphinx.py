@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -51,10 +51,7 @@ development recordings; docs/recognition.md has the trade-off.
 """
 
 FOREIGN_REJECTION_SCORE: Final = 30
-"""The same, whatever the number of words, where a grammar is said with the phones of another language.
-
-What is right fits those so badly that no sentence seems right; the mean of its words' scores tells more.
-"""
+"""The same, whatever the number of words, where a grammar is said with the phones of another language."""
 
 FREE_REJECTION_SCORE: Final = 20
 """Free speech whose words are right with less on average is noise, or of no use: of 115 sentences two are."""
@@ -274,9 +271,8 @@ class _FreeRecognition(_PocketSphinxRecognition):
     """Free speech."""
 
     heard_frames = 200
-    known_frames = (
-        100  # with twice as many 46.3 % of the words of read sentences are wrong instead of 46.0, at 5 % more cost
-    )
+    # With twice as many 46.3 % of the words of read sentences are wrong instead of 46.0, at 5 % more cost.
+    known_frames = 100
 
     def __init__(self, lm: str, *args: Any) -> None:
         super().__init__(*args)
@@ -376,23 +372,31 @@ class _GrammarRecognition(_PocketSphinxRecognition):
         mixtures = self._acoustics.mixtures
         if scores is None or mixtures is None:
             self._told = self._in_stream(spoken[-1])
-            return (self._scored(best, said, itertools.repeat(UNKNOWN_SCORE), UNKNOWN_SCORE, 0),)
-        evidence = Evidence(mixtures, scores, said, len(grammar.words))
-        score = self._sentence_score(evidence)
-        if score < (FOREIGN_REJECTION_SCORE if grammar.foreign else rejection_score(len(evidence.words))):
+            unknown = [UNKNOWN_SCORE for word in said if not word.is_garbage]
+            return (self._scored(best, said, unknown, UNKNOWN_SCORE, 0),)
+        score, word_scores = self._judged(mixtures, scores, said)
+        if score < (FOREIGN_REJECTION_SCORE if grammar.foreign else rejection_score(len(word_scores))):
             return ()
         self._told = self._in_stream(spoken[-1])
-        found = [self._scored(best, said, trained_model().word_scores(evidence), score, 0)]
+        found = [self._scored(best, said, word_scores, score, 0)]
         for indices, other in self._others(scores, best):
-            evidence = Evidence(mixtures, scores, other, len(grammar.words))
-            score = min(self._sentence_score(evidence), score)  # the order of the search stands
-            found.append(self._scored(indices, other, trained_model().word_scores(evidence), score, len(found)))
+            own_score, word_scores = self._judged(mixtures, scores, other)
+            score = min(own_score, score)  # the order of the search stands
+            found.append(self._scored(indices, other, word_scores, score, len(found)))
         return tuple(found)
 
-    def _sentence_score(self, evidence: Evidence) -> int:
+    def _judged(self, mixtures: AcousticModel, scores: SegmentScores, said: list[SpokenWord]) -> tuple[int, list[int]]:
+        """Return the score of a sentence, and those of its words.
+
+        Around garbage the whole tells little, and a sentence is as sure as its least sure word. Said with the phones of
+        another language none seems right, and the mean of its words tells more.
+        """
+        evidence = Evidence(mixtures, scores, said, len(self._loaded.grammar.words))
+        word_scores = trained_model().word_scores(evidence)
         if self._loaded.grammar.foreign:
-            return round(statistics.mean(trained_model().word_scores(evidence)))
-        return trained_model().sentence_score(evidence)
+            return round(statistics.mean(word_scores)), word_scores
+        score = trained_model().sentence_score(evidence)
+        return (min(score, *word_scores) if len(word_scores) < len(said) else score), word_scores
 
     def _untold(
         self, spoken: list[Segment], scores: SegmentScores | None
@@ -433,7 +437,7 @@ class _GrammarRecognition(_PocketSphinxRecognition):
         return " ".join(filter(None, (self._loaded.grammar.words[word] for word in sentence)))
 
     def _scored(
-        self, sentence: list[int], said: list[SpokenWord], scores: Iterable[int], score: int, rank: int
+        self, sentence: list[int], said: list[SpokenWord], scores: list[int], score: int, rank: int
     ) -> Alternative:
         """Return a result; `scores` are those of the words that are not garbage."""
         named = [
@@ -442,7 +446,7 @@ class _GrammarRecognition(_PocketSphinxRecognition):
             if not word.is_garbage
         ]
         spelled, times = zip(*named, strict=True)
-        words = self._words(spelled, times, list(itertools.islice(scores, len(named))))
+        words = self._words(spelled, times, scores)
         return self._interpreted(sentence, words, score, rank)
 
     def _interpreted(self, sentence: Sequence[int], words: tuple[Word, ...], score: int, rank: int) -> Alternative:

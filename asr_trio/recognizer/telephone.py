@@ -9,13 +9,14 @@ on speech and what telephones leave of it, so that the states of the acoustic mo
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-Frames = NDArray[np.float32]
+if TYPE_CHECKING:
+    from asr_trio.recognizer.features import Frames
 
 
 class Layer(msgspec.Struct, frozen=True):
