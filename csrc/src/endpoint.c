@@ -352,12 +352,16 @@ static int64_t find_onset(const asr_endpointer *endpointer, int64_t frame) {
     return onset;
 }
 
-static float mean_energy(const asr_endpointer *endpointer, int64_t from, int64_t to) {
+static float energy_between(const asr_endpointer *endpointer, int64_t from, int64_t to) {
     float energy = 0.0f;
     for (int64_t i = from; i < to; i++) {
         energy += record_at(endpointer, i)->energy;
     }
-    return energy / (float)larger(1, to - from);
+    return energy;
+}
+
+static float mean_energy(const asr_endpointer *endpointer, int64_t from, int64_t to) {
+    return energy_between(endpointer, from, to) / (float)larger(1, to - from);
 }
 
 /* The frame in which the line opened, if it did shortly before a word whose beginning was taken for noise; else `onset`. */
@@ -396,10 +400,7 @@ static int64_t cut_limit(asr_endpointer *endpointer, int64_t frame) {
     if ((frame + 1) * ASR_FRAME_SAMPLES < search_start + CUT_FRAMES * ASR_FRAME_SAMPLES) {
         return search_start;
     }
-    float energy = 0.0f;
-    for (int64_t i = frame - CUT_FRAMES + 1; i <= frame; i++) {
-        energy += record_at(endpointer, i)->energy;
-    }
+    const float energy = energy_between(endpointer, frame - CUT_FRAMES + 1, frame + 1);
     if (endpointer->quiet_cut < 0 || energy <= endpointer->quiet_energy) {
         endpointer->quiet_energy = energy;
         endpointer->quiet_cut = (frame - CUT_FRAMES / 2 + 1) * ASR_FRAME_SAMPLES;

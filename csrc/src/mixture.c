@@ -39,6 +39,15 @@ ASR_INLINE size_t mixture_padded(size_t count) {
     return (count + MIXTURE_LANES - 1) / MIXTURE_LANES * MIXTURE_LANES;
 }
 
+/* Features of a frame, all streams. */
+ASR_INLINE size_t mixture_dimensions(const asr_mixtures *mixtures) {
+    size_t dimensions = 0;
+    for (size_t stream = 0; stream < mixtures->streams; stream++) {
+        dimensions += mixtures->dimensions[stream];
+    }
+    return dimensions;
+}
+
 /* A distance from a maximum, at most `most`. Positive floats have the order of their bits, not-a-number above them. */
 ASR_INLINE float mixture_within(float distance, float most) {
     int32_t bits, limit;
@@ -130,11 +139,8 @@ ASR_INLINE uint32_t mixture_choose(const float *restrict densities, size_t count
 ASR_INLINE void mixture_codebook(const asr_mixtures *mixtures, const float *lines, const float *features, size_t frames,
                                  mixture_block *block) {
     const size_t width = mixture_padded(mixtures->gaussians), streams = mixtures->streams;
+    const size_t stride = mixture_dimensions(mixtures);
     float peaks[ASR_MIXTURE_STREAMS];
-    size_t stride = 0;
-    for (size_t stream = 0; stream < streams; stream++) {
-        stride += mixtures->dimensions[stream];
-    }
     uint32_t end = block->ends[0] = 0;
     for (size_t first = 0; first < frames; first += MIXTURE_ROWS) {
         float densities[ASR_MIXTURE_STREAMS][MIXTURE_ROWS * ASR_MIXTURE_GAUSSIANS];
@@ -198,11 +204,7 @@ ASR_INLINE void mixture_relative(const float *restrict scores, size_t count, flo
 
 /* Floats of the Gaussians of a codebook. */
 ASR_INLINE size_t mixture_line_floats(const asr_mixtures *mixtures) {
-    size_t rows = 0;
-    for (size_t stream = 0; stream < mixtures->streams; stream++) {
-        rows += 2 * mixtures->dimensions[stream] + 1;
-    }
-    return rows * mixture_padded(mixtures->gaussians);
+    return (2 * mixture_dimensions(mixtures) + mixtures->streams) * mixture_padded(mixtures->gaussians);
 }
 
 ASR_INLINE void mixture_score(const asr_mixtures *mixtures, const float *features, size_t frames, mixture_block *block,
@@ -319,14 +321,6 @@ size_t asr_mixtures_work_bytes(const asr_mixtures *mixtures) {
     }
     const size_t states = mixtures->codebook_starts[mixtures->codebooks];
     return MIXTURE_FRAMES * states * sizeof(float) + mixture_listed(mixtures) * (sizeof(float) + sizeof(uint16_t));
-}
-
-static size_t mixture_dimensions(const asr_mixtures *mixtures) {
-    size_t dimensions = 0;
-    for (size_t stream = 0; stream < mixtures->streams; stream++) {
-        dimensions += mixtures->dimensions[stream];
-    }
-    return dimensions;
 }
 
 static asr_simd mixture_level(const asr_mixtures *mixtures) {
