@@ -79,7 +79,7 @@ class Ours:
         self._models: dict[str, base.LanguageModel] = {"": base.StatisticalModel(name="general", lm="general")}
 
     def recognize(self, pair: corpus.Pair) -> Heard:
-        pcm = corpus.read_audio(pair.path)
+        pcm = pair.read()
         if pair.grammar not in self._models:
             text = corpus.grammar_text(pair.grammar)
             frame = base.Compile(text=text, content_type="application/x-jsgf", lm=pair.grammar)
@@ -147,7 +147,7 @@ class Plain:
         return self._grammars[grammar]
 
     def recognize(self, pair: corpus.Pair) -> Heard:
-        pcm = corpus.read_audio(pair.path)
+        pcm = pair.read()
         decoder = self._decoder(pair.grammar)
         started_s = time.process_time()
         decoder.start_utt()
@@ -164,7 +164,7 @@ class Plain:
 
 def measure(engine: Plain | Ours, pairs: Sequence[corpus.Pair]) -> dict:
     rows = [(pair, engine.recognize(pair)) for pair in pairs]
-    audio_s = sum(len(corpus.read_audio(pair.path)) for pair in pairs) / 32_000
+    audio_s = sum(len(pair.read()) for pair in pairs) / 32_000
     cpu_s = sum(heard.cpu_s for _, heard in rows)
     result = {"engine": engine.name, "n": len(rows), "cpu_per_audio_s": round(cpu_s / audio_s, 4)}
     if not pairs[0].covered:

@@ -81,7 +81,7 @@ def sentences(every: int) -> Iterator[tuple[corpus.Pair, list[Frames]]]:
         recorder = Recorder()
         acoustics = engine._free_acoustics
         recognition = _FreeRecognition("general", recorder, acoustics, DecoderSettings(), b"", no_pulse)
-        list(_segments(recognition, corpus.read_audio(pair.path)))
+        list(_segments(recognition, pair.read()))
         yield pair, recorder.segments_heard
 
 
@@ -117,7 +117,7 @@ def measure_plain(said: list[tuple[corpus.Pair, list[Frames]]]) -> dict[str, Any
 
 
 def row(name: str, said: list[tuple[corpus.Pair, list[Frames]]], texts: list[str], cpu_s: float) -> dict[str, Any]:
-    audio_s = sum(len(corpus.read_audio(pair.path)) for pair, _ in said) / 32_000
+    audio_s = sum(len(pair.read()) for pair, _ in said) / 32_000
     return {
         "name": name,
         "words_wrong_percent": round(100 * jiwer.wer([pair.transcript for pair, _ in said], texts), 1),

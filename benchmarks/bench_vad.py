@@ -14,7 +14,6 @@ time at the detector's own threshold, for speech after 150 ms of silence or more
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import platform
 import time
@@ -24,6 +23,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from benchmarks import silero
 
 RATE = 16_000
 FRAME = 160
@@ -86,15 +87,7 @@ class Silero:
     name, threshold, delay_ms = "silero v6 onnx", 0.5, 22.0
 
     def __init__(self) -> None:
-        import onnxruntime
-
-        package = importlib.util.find_spec("silero_vad")
-        if package is None or package.origin is None:
-            raise ImportError("silero-vad")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        model = Path(package.origin).parent / "data" / "silero_vad.onnx"
-        self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        self._session = silero.session()
 
     def scores(self, pcm: Pcm) -> Floats:
         state, context, out = np.zeros((2, 1, 128), np.float32), np.zeros((1, 64), np.float32), []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 import random
 from functools import lru_cache
 from math import gcd
@@ -30,7 +29,7 @@ class Pair(msgspec.Struct, frozen=True):
         kind: set of the corpus that the pair belongs to.
         grammar: name of a grammar, or "" for free speech.
         covered: the grammar covers what is said.
-        start_s, end_s: the part of the recording that is meant.
+        start_s, end_s: the part of the recording that is meant; None for its end.
     """
 
     kind: str
@@ -40,12 +39,12 @@ class Pair(msgspec.Struct, frozen=True):
     covered: bool
     speaker: str
     start_s: float = 0.0
-    end_s: float = math.inf
+    end_s: float | None = None
 
     def read(self) -> bytes:
         """Return the audio that is meant, as 16 kHz 16-bit samples."""
-        first, end = (2 * int(min(at_s, 3600.0) * SAMPLE_RATE_HZ) for at_s in (self.start_s, self.end_s))
-        return read_audio(self.path)[first:end]
+        end = None if self.end_s is None else 2 * int(self.end_s * SAMPLE_RATE_HZ)
+        return read_audio(self.path)[2 * int(self.start_s * SAMPLE_RATE_HZ) : end]
 
 
 def table(name: str) -> list[dict[str, str]]:
@@ -78,10 +77,13 @@ def covered_pairs() -> list[Pair]:
     pairs += [_pair("digits", "digits_fsdd", row) for row in table("digits_fsdd/isolated.tsv")]
     pairs += [_pair("digit strings", "digits_fsdd", row) for row in table("digits_fsdd/strings.tsv")]
     pairs += [_pair("home", "home", row) for row in table("home/refs.tsv") if row["in_grammar"] == "yes"]
-    telephone = [row for row in table("tel/refs.tsv") if row["grammar"] in GRAMMARS]
-    pairs += [_pair("telephone", "tel", {**row, "path": row["path_pcm"]}) for row in telephone]
-    pairs += [_pair("telephone mu-law", "tel", {**row, "path": row["path_ulaw"]}) for row in telephone]
-    return pairs
+    return pairs + _telephone_pairs("telephone", [row for row in table("tel/refs.tsv") if row["grammar"] in GRAMMARS])
+
+
+def _telephone_pairs(kind: str, rows: list[dict[str, str]]) -> list[Pair]:
+    """Return the recordings of these rows in both codings."""
+    codings = ((kind, "path_pcm"), (f"{kind} mu-law", "path_ulaw"))
+    return [_pair(coded, "tel", {**row, "path": row[path]}) for coded, path in codings for row in rows]
 
 
 def _pair(kind: str, folder: str, row: dict[str, str]) -> Pair:
@@ -112,12 +114,11 @@ def noise_pairs() -> list[Pair]:
     choose = random.Random(1)
     pairs = []
     for row in table("nospeech/refs.tsv"):
-        latest_s = float(row["duration_s"])
+        path = DATA / "nospeech" / row["path"]
         for length_s in 3 * NOISE_LENGTHS_S:
-            start_s = choose.uniform(0.0, latest_s - length_s)
+            start_s = choose.uniform(0.0, float(row["duration_s"]) - length_s)
             pairs += [
                 Pair("noise", path, "", grammar, False, path.stem, start_s, start_s + length_s)
-                for path in [DATA / "nospeech" / row["path"]]
                 for grammar in choose.sample(GRAMMARS, 4)
             ]
     return pairs
@@ -163,9 +164,4 @@ def free_pairs() -> list[Pair]:
 
 def telephone_free_pairs() -> list[Pair]:
     """Read sentences over the telephone."""
-    rows = [row for row in table("tel/refs.tsv") if row["grammar"] not in GRAMMARS]
-    return [
-        _pair(kind, "tel", {**row, "path": row[column], "grammar": ""})
-        for kind, column in (("telephone free", "path_pcm"), ("telephone free mu-law", "path_ulaw"))
-        for row in rows
-    ]
+    return _telephone_pairs("telephone free", [row for row in table("tel/refs.tsv") if not row["grammar"]])

@@ -27,7 +27,7 @@ import torch
 from scipy import signal
 
 from asr_trio.audio import dsp
-from asr_trio.recognizer.acoustic import VARIANCE_FLOOR, AcousticModel, _read_gaussians
+from asr_trio.recognizer.acoustic import AcousticModel, _lines, _read_gaussians
 from asr_trio.recognizer.bands import model_bands
 from asr_trio.recognizer.channel import MEAN_WEIGHT_FRAMES, Bands, Channel
 from asr_trio.recognizer.features import DELTA_REACH, SAMPLE_RATE_HZ, FrontEnd, SegmentFeatures, read_parameters
@@ -221,21 +221,16 @@ class Network(torch.nn.Module):
         return TelephoneNetwork(mean=[round(float(level), 2) for level in mean], reach=REACH, layers=layers)
 
 
-def linear(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """Return diagonal Gaussians' log densities as linear functions of (x, x^2, 1), shape (2 dimensions + 1, n)."""
-    means = mean.reshape(-1, mean.shape[-1]).astype(float)
-    variances = np.maximum(variance.reshape(means.shape).astype(float), VARIANCE_FLOOR)
-    offsets = -0.5 * (means * means / variances + np.log(2 * np.pi * variances)).sum(axis=1)
-    return np.concatenate([(means / variances).T, (-0.5 / variances).T, offsets[None]]).astype(np.float32)
-
-
 class States:
     """Scores of the tied states, differentiable: `AcousticModel.score` with all Gaussians."""
 
     def __init__(self, acoustic: Path) -> None:
-        parts = [_read_gaussians((acoustic / name).read_bytes()) for name in ("means", "variances")]
-        self._lines = [torch.tensor(linear(*stream)) for stream in zip(*parts, strict=True)]
-        self._codebooks = len(parts[0][0])
+        means, variances = (_read_gaussians((acoustic / name).read_bytes()) for name in ("means", "variances"))
+        self._lines = [  # of each stream, shape (codebooks, 2 dimensions + 1, Gaussians)
+            torch.tensor(_lines([mean], [variance])[:, :, : mean.shape[1]])
+            for mean, variance in zip(means, variances, strict=True)
+        ]
+        self._codebooks = len(means[0])
         model = AcousticModel(str(acoustic))
         weights = torch.tensor(model._read_weights((acoustic / "sendump").read_bytes(), len(self._lines)))
         owners = model._owners if self._codebooks > 1 else np.zeros(model.n_senones)
@@ -249,8 +244,8 @@ class States:
         peaks: torch.Tensor | float = 0.0
         shares = []
         for part, lines in zip(features.chunk(len(self._lines), dim=1), self._lines, strict=True):
-            densities = torch.cat([part, part * part, torch.ones(len(part), 1)], 1) @ lines
-            densities = densities.view(len(part), self._codebooks, -1)
+            rows = torch.cat([torch.ones(len(part), 1), torch.stack([part, part * part], 2).flatten(1)], 1)
+            densities = torch.einsum("fr,crg->fcg", rows, lines)
             peak = densities.amax(2, keepdim=True).detach()
             peaks = peaks + peak[:, :, 0]
             shares.append((densities - peak).exp().transpose(0, 1).contiguous().unbind(0))

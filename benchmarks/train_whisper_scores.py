@@ -29,7 +29,7 @@ def heard_words(engine: whisper.WhisperEngine) -> tuple[np.ndarray, np.ndarray, 
     """Return evidence about each word, whether it is right, and who said it."""
     evidence, right, speakers = [], [], []
     for pair in corpus.free_pairs():
-        samples = np.frombuffer(corpus.read_audio(pair.path), "<i2").astype(np.float32) / 32_768
+        samples = np.frombuffer(pair.read(), "<i2").astype(np.float32) / 32_768
         heard = next(iter(engine.read(samples)), None)
         if heard is None:
             continue

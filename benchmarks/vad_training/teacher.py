@@ -11,13 +11,13 @@ POOL_DIR/teacher/NAME.npy holds the answers of all clips of a source in a row, 2
 from __future__ import annotations
 
 import argparse
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks import silero
 from benchmarks.vad_training import pool
 from benchmarks.vad_training.labels import FRAME
 
@@ -29,19 +29,6 @@ LEVEL_DBFS = -24.0
 TOGETHER = 16  # clips of about one length
 
 Answers = npt.NDArray[np.uint8]
-
-
-def session() -> Any:
-    """Open the model that the silero-vad package brings, on one thread."""
-    import onnxruntime
-
-    package = importlib.util.find_spec("silero_vad")
-    if package is None or package.origin is None:
-        raise SystemExit("pip install silero-vad onnxruntime")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    model = Path(package.origin).parent / "data" / "silero_vad.onnx"
-    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 
 def levelled(pcm: pool.Pcm) -> npt.NDArray[np.float32]:
@@ -80,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pool", type=Path)
     options = parser.parse_args()
-    model = session()
+    model = silero.session()
     folder = options.pool / "teacher"
     folder.mkdir(exist_ok=True)
     for path in sorted((options.pool / "speech").glob("*.npz")):
