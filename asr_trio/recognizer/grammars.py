@@ -10,7 +10,7 @@ import msgspec
 
 from asr_trio.errors import AcousticModelError, GrammarError, LanguageModelNotFoundError
 from asr_trio.grammar.compile import CompiledGrammar, compile_model
-from asr_trio.grammar.graph import Graph
+from asr_trio.grammar.graph import Graph, weigh_choices
 from asr_trio.grammar.lexicon import Lexicon
 from asr_trio.grammar.reader import read_grammar
 from asr_trio.grammar.semantics import Reading, accepts, read
@@ -37,7 +37,7 @@ class Grammar(msgspec.Struct, frozen=True, kw_only=True):
         model: name of the configured model that reads them.
         words: as the grammars spell them; "" for filler speech.
         pronunciations: of each word, phones separated by blanks.
-        graph: its words index `words`.
+        graph: its words index `words`; each word weighs what the choice among those beside it is worth.
         members: the grammars, for interpretation.
         owners: of each word, which member it belongs to.
         foreign: a member is of another language than the model, whose phones only resemble its own.
@@ -112,7 +112,7 @@ def _loaded(packages: tuple[bytes, ...]) -> Grammar:
         model=heads[0].model,
         words=united.words,
         pronunciations=united.pronunciations,
-        graph=united.graph,
+        graph=weigh_choices(united.graph, united.words),
         members=members,
         owners=united.members,
         foreign=any(head.foreign for head in heads),

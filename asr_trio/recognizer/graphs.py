@@ -16,7 +16,7 @@ import msgspec
 
 from asr_trio.grammar.compile import no_collection
 from asr_trio.grammar.fsg import WordNames, fsg_text
-from asr_trio.grammar.graph import NO_WORD, weigh_choices
+from asr_trio.grammar.graph import NO_WORD
 from asr_trio.recognizer.acoustic import AcousticModel
 from asr_trio.recognizer.base import GrammarModel
 from asr_trio.recognizer.grammars import Grammar, load_grammars
@@ -97,7 +97,7 @@ class GraphDecoder:
         names: dict[int, list[str]] = {word: [] for word in used}
         for decoder_word, (word, _) in zip(decoder_words, variants, strict=True):
             names[word].append(decoder_word)
-        self.decoder.add_graph(name, fsg_text(weigh_choices(grammar.graph, grammar.words), names))
+        self.decoder.add_graph(name, fsg_text(grammar.graph, names))
         return LoadedGrammar(grammar, dict(zip(decoder_words, variants, strict=True)))
 
     def _decoder_words(self, sounds: list[str]) -> list[str]:
