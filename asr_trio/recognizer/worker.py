@@ -170,6 +170,8 @@ class Worker:
     def _lower_priority(self) -> None:
         if not self._niced:
             os.nice(BATCH_NICENESS)
+            if hasattr(os, "SCHED_IDLE"):  # Linux: who wakes up interrupts it at once, however little it had
+                os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
             self._niced = True  # there is no way back without privileges: this process serves nobody else
 
     def _running(self) -> Competition:

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import functools
 import gc
+import heapq
+import itertools
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -39,6 +41,8 @@ from asr_trio.server.tls import Tls
 from asr_trio.server.transport import TransportLimits, serve_stream
 
 _LOOP_WATCH_INTERVAL_S: Final = 0.1
+_IDLE_LOOP_WATCH_INTERVAL_S: Final = 1.0
+"""While nobody speaks: a look costs as much as three pings."""
 _YOUNG_OBJECTS: Final = 10_000
 """Python looks for cyclic garbage after 700 by default. A hundred times that and it looks at everything, which with
 thousands of sessions holds the loop up for a tenth of a second, and there is next to no cyclic garbage here."""
@@ -86,7 +90,10 @@ class Server:
             close_timeout_s=settings.server.close_timeout_s,
         )
         self._recorder = Recorder(settings.record) if settings.record.folder is not None else None
-        self._connections: set[Connection] = set()
+        self._connections: dict[int, Connection] = {}
+        self._numbers = itertools.count()
+        self._looks: list[tuple[float, int]] = []
+        """A heap: when to look at which connection. Connections that have ended stay in it until then."""
         self._drain_wanted = trio.Event()
         self._reloading = trio.Lock()
 
@@ -155,7 +162,7 @@ class Server:
                 await listener.aclose()
             log.info("draining", connections=self._gate.open)
             handlers.cancel_scope.deadline = trio.current_time() + server.drain_timeout_s
-            for connection in list(self._connections):
+            for connection in list(self._connections.values()):
                 connection.drain()
         log.info("drained")
 
@@ -195,24 +202,29 @@ class Server:
 
     @contextmanager
     def _registered(self, connection: Connection) -> Iterator[None]:
-        self._connections.add(connection)
+        number = next(self._numbers)
+        self._connections[number] = connection
+        heapq.heappush(self._looks, (connection.pulse(trio.current_time()), number))
         try:
             yield
         finally:
-            self._connections.discard(connection)
+            del self._connections[number]
 
     async def _keep_in_touch(self) -> NoReturn:
         while True:
             await trio.sleep(_PULSE_INTERVAL_S)
             now_s = trio.current_time()
-            for connection in list(self._connections):
-                connection.pulse(now_s)
+            while self._looks and self._looks[0][0] <= now_s:
+                _, number = heapq.heappop(self._looks)
+                if number in self._connections:
+                    heapq.heappush(self._looks, (self._connections[number].pulse(now_s), number))
 
     async def _watch_loop(self) -> NoReturn:
         """Measure how late the event loop is: the one number that says whether it does too much."""
         lag = self.services.metrics.loop_lag
         while True:
-            due_s = trio.current_time() + _LOOP_WATCH_INTERVAL_S
+            busy = self.services.recognitions
+            due_s = trio.current_time() + (_LOOP_WATCH_INTERVAL_S if busy else _IDLE_LOOP_WATCH_INTERVAL_S)
             await trio.sleep_until(due_s)
             lag.observe(max(0.0, trio.current_time() - due_s))
 

@@ -321,17 +321,24 @@ class Connection:
                 await trio.sleep_forever()
             self._perform(self._session.tick(trio.current_time()))
 
-    def pulse(self, now_s: float) -> None:
-        """Ask a silent peer for a sign of life, and give up one that has given none: called from time to time."""
+    def pulse(self, now_s: float) -> float:
+        """Ask a peer that has been silent for long for a sign of life, and give up one that has given none.
+
+        Returns:
+            Trio time at which to call it again.
+        """
         server = self._services.settings.server
         heard_s = self._transport.last_received_s
-        if self._pinged_s <= heard_s:
-            if heard_s + server.ping_interval_s <= now_s:
-                self._pinged_s = now_s
-                self._post(_Ping())
-        elif self._pinged_s + server.ping_timeout_s <= now_s:
-            self._log.info("client gone, no pong")
-            self._end()
+        if self._pinged_s > heard_s:
+            if self._pinged_s + server.ping_timeout_s <= now_s:
+                self._log.info("client gone, no pong")
+                self._end()
+        elif heard_s + server.ping_interval_s <= now_s:
+            self._pinged_s = now_s
+            self._post(_Ping())
+        else:
+            return heard_s + server.ping_interval_s
+        return now_s + min(server.ping_interval_s, server.ping_timeout_s)
 
     # --- writing ------------------------------------------------------------------------------------------------
 

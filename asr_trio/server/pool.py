@@ -8,6 +8,7 @@ process is killed and another forked. Admission counts cost, not heads, and refu
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 import sys
@@ -68,6 +69,8 @@ class WorkerPool:
         self._idle_came = trio.Event()
         self._wanted_changed = trio.Event()
         self._leases_waiting = 0
+        self._return, self._returned = trio.open_memory_channel[Worker](math.inf)  # bounded by the number of processes
+        self._resetting = 0
         self._spawning: deque[socket.socket] = deque()
         self._spawn_again_s = 0.0
         self._patience = trio.CancelScope()
@@ -102,7 +105,7 @@ class WorkerPool:
     async def lease(
         self, cost_units: float, models: tuple[base.LanguageModel, ...] = (), *, party: str = ""
     ) -> AsyncIterator[Worker]:
-        """Lend a worker for one recognition; when the block ends, however it ends, the worker is reset or replaced.
+        """Lend a worker for one recognition; after the block, however it ends, the worker is reset or replaced.
 
         Args:
             cost_units: what the recognition needs, in hundredths of a core.
@@ -134,8 +137,14 @@ class WorkerPool:
                 self.restarts["hung"] += 1
                 raise
             finally:
-                with trio.CancelScope(shield=True):
-                    await self._give_back(worker)
+                if worker.model:  # the caller's next recognition wants this one: another would have to load the model
+                    with trio.CancelScope(shield=True):
+                        await self._give_back(worker)
+                elif self._control is None:
+                    worker.kill_channel()
+                else:
+                    self._resetting += 1
+                    self._return.send_nowait(worker)
         finally:
             self.workers_leased -= 1
             self._wanted_changed.set()
@@ -157,6 +166,22 @@ class WorkerPool:
             raise errors.BusyError("no recogniser process came free in time") from error
         finally:
             self._leases_waiting -= 1
+
+    async def _reset_returned(self) -> None:
+        """Make workers ready for other callers; who had one does not wait for that, and may get another meanwhile."""
+        async with trio.open_nursery() as nursery:
+            async for worker in self._returned:
+                nursery.start_soon(self._reset, worker)
+
+    async def _reset(self, worker: Worker) -> None:
+        try:
+            await self._give_back(worker)
+        except trio.Cancelled:  # its parent ends
+            worker.kill_channel()
+            raise
+        finally:
+            self._resetting -= 1
+            self._wanted_changed.set()
 
     async def _give_back(self, worker: Worker) -> None:
         if worker.usable:
@@ -260,6 +285,7 @@ class WorkerPool:
                     self._patience = nursery.cancel_scope
                     self._patience.deadline = trio.current_time() + LOAD_TIMEOUT_S
                     nursery.start_soon(self._keep_idle_workers)
+                    nursery.start_soon(self._reset_returned)
                     nursery.start_soon(self._listen, line)
                     nursery.start_soon(self._kept.run)
                     while len(self._idle) < self.settings.workers_idle:
@@ -295,6 +321,9 @@ class WorkerPool:
                 worker.kill_channel()
             self._idle.clear()
             self._kept.clear()
+            while self._returned.statistics().current_buffer_used:
+                self._returned.receive_nowait().kill_channel()
+                self._resetting -= 1
             with trio.CancelScope(shield=True):
                 await trio.to_thread.run_sync(process.end)
 
@@ -346,7 +375,7 @@ class WorkerPool:
         while True:
             await trio.sleep_until(self._spawn_again_s)
             self._wanted_changed = trio.Event()
-            there = len(self._idle) + len(self._spawning)
+            there = len(self._idle) + len(self._spawning) + self._resetting
             room = self.settings.workers - self.workers_leased + self._leases_waiting - there - len(self._kept)
             for _ in range(min(self.settings.workers_idle + self._leases_waiting - there, room)):
                 await self._spawn()
