@@ -4,10 +4,13 @@
 
 For small grammars (`digits`) and free speech (`free`): START_RECOGNITION to its answer (the first one compiles the
 grammar and is given apart), true onset to START_OF_SPEECH and to the first partial result (asked for every 100 ms), end
-of the last word to END_OF_SPEECH, END_OF_SPEECH to RECOGNITION_RESULT. Onset and end are where the level of the
-recording first and last stands 10 dB above its background and within 40 dB of its loudest 10 ms, after half a second of
-silence. A bound stands beside
-them in the same run: a message there and back on the same connection (GET_PARAMETERS), which no answer can beat.
+of the last word to END_OF_SPEECH, END_OF_SPEECH to RECOGNITION_RESULT. A bound stands beside them in the same run: a
+message there and back on the same connection (GET_PARAMETERS), which no answer can beat.
+
+All speech comes after half a second of silence. Onset and end of digits, which stand in silence, are where the level of
+the recording first and last stands 10 dB above its background and within 40 dB of its loudest 10 ms. Sentences were cut
+out of longer recordings, and half of them begin with what was left of the one before: theirs are where PocketSphinx,
+told the text, finds the first and the last word (forced alignment, with no endpointer in front of it).
 """
 
 from __future__ import annotations
@@ -18,10 +21,15 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pocketsphinx
 import trio
 
 from asr_trio.cli.bench import local_server, percentile
 from asr_trio.client import connect, load
+from asr_trio.recognizer.grammars import lexicon
+from asr_trio.recognizer.guarded import is_filler
+from asr_trio.recognizer.models import model_files
+from asr_trio.settings import ModelSettings
 from benchmarks import pictures, report
 from benchmarks.bench_capacity import workloads
 
@@ -43,8 +51,8 @@ TIMES = {
 }
 
 
-def marked(utterance: load.Utterance) -> load.Utterance:
-    """Return the utterance after some quiet, with where its speech begins and ends."""
+def by_level(utterance: load.Utterance) -> load.Utterance:
+    """Return the utterance after some quiet, with where it begins and ends to be loud."""
     rate = utterance.sample_rate_hz
     size = round(rate * FRAME_S)
     samples = np.frombuffer(utterance.pcm, "<i2").astype(np.float64)
@@ -52,13 +60,40 @@ def marked(utterance: load.Utterance) -> load.Utterance:
     level_db = 10 * np.log10(np.mean(frames**2, axis=1) + 1.0)
     background_db = np.quantile(level_db, BACKGROUND_SHARE)
     (loud,) = np.nonzero(level_db > max(level_db.max() - BELOW_PEAK_DB, background_db + ABOVE_BACKGROUND_DB))
-    quiet = np.random.default_rng(0).integers(-3, 4, round(LEAD_S * rate)).astype("<i2").tobytes()
+    return marked(utterance, float(loud[0]) * FRAME_S, float(loud[-1] + 1) * FRAME_S)
+
+
+def by_alignment(utterance: load.Utterance) -> load.Utterance:
+    """Return the utterance after some quiet, with where its first word begins and its last one ends."""
+    settings = ModelSettings()
+    files = model_files("general", settings)
+    pronunciations = lexicon("general", settings)
+    decoder = pocketsphinx.Decoder(hmm=files.acoustic, dict=files.dictionary, lm=None, loglevel="FATAL")
+    for word in utterance.text.split():
+        if decoder.lookup_word(word) is None:
+            decoder.add_word(word, pronunciations.say(word)[0], False)
+    decoder.set_align_text(utterance.text)
+    decoder.start_utt()
+    decoder.process_raw(utterance.pcm + quiet(utterance.sample_rate_hz), full_utt=True)
+    decoder.end_utt()
+    words = [found for found in decoder.seg() if not is_filler(found.word)]
+    return marked(utterance, words[0].start_frame * FRAME_S, (words[-1].end_frame + 1) * FRAME_S)
+
+
+def quiet(rate_hz: int) -> bytes:
+    return np.random.default_rng(0).integers(-3, 4, round(LEAD_S * rate_hz)).astype("<i2").tobytes()
+
+
+def marked(utterance: load.Utterance, start_s: float, end_s: float) -> load.Utterance:
     return msgspec.structs.replace(
         utterance,
-        pcm=quiet + utterance.pcm,
-        speech_start_s=LEAD_S + float(loud[0]) * FRAME_S,
-        speech_end_s=LEAD_S + float(loud[-1] + 1) * FRAME_S,
+        pcm=quiet(utterance.sample_rate_hz) + utterance.pcm,
+        speech_start_s=LEAD_S + start_s,
+        speech_end_s=LEAD_S + end_s,
     )
+
+
+MARKED = {"digits": by_level, "free": by_alignment}
 
 
 async def round_trips(url: str) -> list[float]:
@@ -79,7 +114,7 @@ async def measure(data: Path, seconds: float, streams: int, only: str | None) ->
         for name, (utterances, _, request) in workloads(data).items():
             if only not in (None, name):
                 continue
-            spoken = [marked(one) for one in utterances]
+            spoken = [MARKED[name](one) for one in utterances]
             plan = load.Plan.for_url(server.url, spoken, packet_ms=PACKET_MS, **request)
             first = await load.run(plan, streams=1, duration_s=0.1, ramp_s=0.0)
             await load.run(plan, streams=streams, duration_s=1.0, ramp_s=1.0)  # every worker has seen the grammar

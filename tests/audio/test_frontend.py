@@ -173,6 +173,16 @@ def test_a_noisy_voice_in_a_line_that_opens_is_heard_from_its_beginning(shared, 
     assert 1.0 - DEFAULT.head_margin_ms / 1000 <= events[0].start_s <= 1.0 + onset_s
 
 
+@pytest.mark.shared
+@pytest.mark.parametrize(("name", "end_s"), [("theo_02", 2.38), ("theo_08", 3.89), ("nicolas_10", 1.73)])
+def test_the_wait_begins_within_40_ms_of_the_end_of_a_word_that_ends_in_silence(shared, name, end_s):
+    samples, rate_hz = soundfile.read(shared / "data" / "digits_fsdd" / "wav" / f"str_{name}.wav", dtype="int16")
+    silence = np.rint(noise(2.0, rate_hz, amplitude=2.0)).astype(np.int16)
+    events, _ = listen(samples.tobytes() + silence.tobytes(), AudioFormat("pcm_s16", rate_hz))
+    assert isinstance(events[-1], SpeechEnd)
+    assert -0.02 <= events[-1].decided_s - end_s - DEFAULT.wait_end_ms / 1000 <= 0.04
+
+
 def test_background_noise_is_no_speech():
     assert listen(pcm16(noise(4, amplitude=60)))[0] == []
 
