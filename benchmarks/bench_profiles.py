@@ -41,6 +41,7 @@ CONFIGURATIONS: Final[dict[str, dict[str, Any]]] = {
     "10000 states, lw 6.5": {**BALANCED, "maxhmmpf": 10000, "lw": 6.5},
     **{f"bestpathlw {weight}": {**BALANCED, "bestpathlw": weight} for weight in (8.0, 12.0)},
     **{f"wip {penalty}": {**BALANCED, "wip": penalty} for penalty in (0.03, 0.65)},
+    **{f"wbeam {beam}": {**BALANCED, "wbeam": beam} for beam in (7e-29, 1e-20)},
     "topn 2": {**BALANCED, "topn": 2},
     "ds 2": {**BALANCED, "ds": 2},
     "2000 states, topn 2, ds 2": {**BALANCED, "maxhmmpf": 2000, "topn": 2, "ds": 2},

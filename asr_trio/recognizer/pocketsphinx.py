@@ -80,11 +80,12 @@ GRAMMAR_OPTIONS: Final[dict[str, Any]] = {
 # quarter of a second when speech ends; a smaller word insertion penalty keeps out invented words, and costs less. A
 # language model that weighs 5 while searching (10 in the lattice) loses fewer right words early than at the usual 6.5:
 # that makes 46 % of words wrong instead of 48, and with a third of the active states at less cost. The bound on words
-# that end in a frame keeps the lattice small: without one the last pass takes up to 0.4 s.
+# that end in a frame keeps the lattice small: without one the last pass takes up to 0.4 s. So does a beam for the ends
+# of words of 1e-22 instead of 7e-29: the last pass takes half as long, the search a tenth less, for 0.4 points.
 _FREE_OPTIONS: Final[dict[str, Any]] = {"fwdflat": False, "wip": 0.1, "lw": 5.0, "bestpathlw": 10.0}
 PROFILES: Final[dict[str, dict[str, Any]]] = {
-    "fast": {**_FREE_OPTIONS, "maxhmmpf": 1500, "maxwpf": 20, "topn": 4, "ds": 1},
-    "balanced": {**_FREE_OPTIONS, "maxhmmpf": 3000, "maxwpf": 20, "topn": 4, "ds": 1},
+    "fast": {**_FREE_OPTIONS, "maxhmmpf": 1500, "maxwpf": 20, "wbeam": 1e-22, "topn": 4, "ds": 1},
+    "balanced": {**_FREE_OPTIONS, "maxhmmpf": 3000, "maxwpf": 20, "wbeam": 1e-22, "topn": 4, "ds": 1},
     "accurate": {**_FREE_OPTIONS, "maxhmmpf": 10000, "maxwpf": 40, "topn": 4, "ds": 1},
 }
 
