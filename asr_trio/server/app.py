@@ -40,9 +40,9 @@ from asr_trio.server.services import Services
 from asr_trio.server.tls import Tls
 from asr_trio.server.transport import TransportLimits, serve_stream
 
-_LOOP_WATCH_INTERVAL_S: Final = 0.1
+_LOOP_WATCH_INTERVAL_S: Final = 0.25
 _IDLE_LOOP_WATCH_INTERVAL_S: Final = 1.0
-"""While nobody speaks: a look costs as much as three pings."""
+"""While nobody speaks. A look costs as much as three pings, or as two packets of audio."""
 _YOUNG_OBJECTS: Final = 10_000
 """Python looks for cyclic garbage after 700 by default. A hundred times that and it looks at everything, which with
 thousands of sessions holds the loop up for a tenth of a second, and there is next to no cyclic garbage here."""
