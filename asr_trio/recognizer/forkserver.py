@@ -23,7 +23,7 @@ from collections.abc import Callable
 from typing import Final, NoReturn
 
 from asr_trio.errors import AsrError
-from asr_trio.recognizer import ipc, sandbox
+from asr_trio.recognizer import ipc, sandbox, turn
 from asr_trio.recognizer.control import (
     Configure,
     Exited,
@@ -42,11 +42,10 @@ from asr_trio.recognizer.worker import Worker
 from asr_trio.settings import RecognizerSettings
 
 PR_SET_PDEATHSIG: Final = 1
+PR_SET_THP_DISABLE: Final = 41
 
 WORKER_ADDRESS_SPACE_BYTES: Final = 4 * 1024 * 1024 * 1024
 """Beyond what it has at birth. Far above any honest use; a runaway allocation ends the worker, not the machine."""
-WORKER_NICENESS: Final = 5
-"""The server hears all callers and takes little time: on a full machine it goes first."""
 
 
 class ForkServer:
@@ -188,7 +187,8 @@ def _be_worker(channel: socket.socket, engines: Engines, parent: int, enter_sand
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _die_with(parent)
         _limit_resources()
-        os.nice(WORKER_NICENESS)
+        _take_small_pages()
+        turn.decode_live()
         enter_sandbox()
         channel.setblocking(True)
         Worker(channel, engines).run()
@@ -207,6 +207,12 @@ def _die_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it ended before that
             os._exit(0)
+
+
+def _take_small_pages() -> None:
+    """Have new memory come in small pages: the large ones are for what all workers share, and are hardly ever full."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
 
 
 def _limit_resources() -> None:

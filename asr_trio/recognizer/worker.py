@@ -7,7 +7,6 @@ fixed positions of the audio, so that results and their times do not depend on p
 from __future__ import annotations
 
 import contextlib
-import os
 import resource
 import select
 import socket
@@ -21,7 +20,7 @@ import msgspec
 from asr_trio import errors
 from asr_trio.audio.decoder import StreamDecoder
 from asr_trio.protocol.results import Alternative
-from asr_trio.recognizer import base, ipc
+from asr_trio.recognizer import base, ipc, turn
 from asr_trio.recognizer.engines import Engines
 from asr_trio.recognizer.grammars import compile_grammar, interpret_text
 
@@ -37,7 +36,6 @@ READ_AHEAD_FRAMES: Final = 256
 WORKING_INTERVAL_S: Final = 1.0
 WORKED_LEAST_S: Final = 0.01
 """Processor time since the last sign of life that tells work from waiting for ever."""
-BATCH_NICENESS: Final = 10
 
 
 class Recycle(msgspec.Struct, frozen=True):
@@ -169,9 +167,7 @@ class Worker:
 
     def _lower_priority(self) -> None:
         if not self._niced:
-            os.nice(BATCH_NICENESS)
-            if hasattr(os, "SCHED_IDLE"):  # Linux: who wakes up interrupts it at once, however little it had
-                os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+            turn.decode_batch()
             self._niced = True  # there is no way back without privileges: this process serves nobody else
 
     def _running(self) -> Competition:

@@ -1,0 +1,34 @@
+"""The turns of workers: long ones for live audio, what is left for the rest."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCHED = Path("/proc/self/sched")
+SEEN = """
+import os, re
+from pathlib import Path
+from asr_trio.recognizer import turn
+
+def see():
+    print(os.nice(0), os.sched_getscheduler(0), *re.findall(r"se.slice\\s*:\\s*(\\d+)", Path("/proc/self/sched").read_text()))
+
+see()
+turn.decode_live()
+see()
+turn.decode_batch()
+see()
+"""
+
+
+@pytest.mark.skipif(not SCHED.exists() or "se.slice" not in SCHED.read_text(), reason="this system does not tell turns")
+def test_live_audio_is_decoded_in_long_turns_and_files_when_nobody_else_wants_to_run() -> None:
+    done = subprocess.run([sys.executable, "-c", SEEN], capture_output=True, text=True, check=True)
+    (nice, _, usual), live, batch = (tuple(map(int, line.split())) for line in done.stdout.splitlines())
+    assert live == (nice + 5, os.SCHED_OTHER, max(usual, 20_000_000))
+    assert batch[:2] == (min(19, nice + 15), os.SCHED_IDLE)
