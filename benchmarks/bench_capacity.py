@@ -1,15 +1,16 @@
 """Capacity: how many live callers one machine serves, against bare PocketSphinx decoders in the same run.
 
-    python -m benchmarks.bench_capacity [--data ../shared/data] [--seconds 20] [--only digits] [--levels 0.5,0.9]
-                                        [--flame] [--json FILE]
+    python -m benchmarks.bench_capacity [--data ../shared/data] [--rounds 3] [--seconds 10] [--only digits]
+                                        [--levels 0.6,0.8 | --streams 12,14,16] [--flame] [--json FILE]
 
-For every load three sides run one after the other: our server (a process of its own, callers over real sockets at live
-pace) and two bounds (`bare_pocketsphinx`: the same recordings, options and pace, one process a core). `bare, speech`
-gets the speech that our endpointer cuts out, `bare, all` every sample that a caller sends, silence before and after
-included: what decoders alone need who have no endpointer. The latency of all runs from the moment at which the audio
-that shows the end of speech is due, to the result. Capacity is the largest load whose 95th percentile is at most 300 ms
-and which loses nothing. The generator's own processor time is part of the machine's and is printed; nothing is
-subtracted for it.
+For every load three sides take turns, round after round, so that a machine that is faster or slower for a while is so
+for all of them; what the rounds of a side saw counts together. Sides are our server (a process of its own, callers
+over real sockets at live pace) and two bounds (`bare_pocketsphinx`: the same recordings, options and pace, one process
+a core). `bare, all` gets every sample that a caller sends, silence before and after included: what decoders alone need
+who have no endpointer; `bare, speech` gets the speech that our endpointer cuts out. The latency of all runs from the
+moment at which the audio that shows the end of speech is due, to the result; utterances count that end while the load
+lasts. Capacity is the largest load whose 95th percentile is at most 300 ms and which loses nothing. The generator's own
+processor time is part of the machine's and is printed; nothing is subtracted for it.
 
 With `--flame` py-spy samples the server's process meanwhile and draws a flame graph beside the report.
 
@@ -24,12 +25,12 @@ import math
 import os
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +49,17 @@ from asr_trio.recognizer.models import model_files
 from asr_trio.recognizer.pocketsphinx import GRAMMAR_OPTIONS, PROFILES
 from asr_trio.settings import ModelSettings
 from benchmarks import pictures, report
-from benchmarks.bare_pocketsphinx import Step, Workload, cost, live
+from benchmarks.bare_pocketsphinx import Decoders, Step, Workload, cost
 from benchmarks.processes import cpu_seconds
 
 PACKET_MS = 100
 RAMP_S = 4.0
 UTTERANCES = 12
-LEVELS = (0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Shares of the load at which bare decoders would need all processors."""
 SIDES = {"ours": "asr-trio", "bound_all": "bare, all", "bound_speech": "bare, speech"}
+BOUNDS = {"bound_all": "whole", "bound_speech": "utterances"}
+"""And what of the workload they decode."""
 CMN_INIT = "40,3,-1"
 """The mean that the model of the pocketsphinx package starts from, as its own feature file says."""
 
@@ -141,39 +144,55 @@ def sentences(table: Path) -> list[load.Utterance]:
     return found
 
 
-async def ours(server: LocalServer, plan: load.Plan, streams: int, seconds: float) -> dict[str, Any]:
+class Seen(msgspec.Struct):
+    """What the rounds of one side at one load saw."""
+
+    lags_ms: list[float] = []
+    finals_ms: list[float] = []
+    starts_ms: list[float] = []
+    lost: int = 0
+    right: int = 0
+    heard_s: float = 0.0
+    cores: list[dict[str, float]] = []
+
+    def row(self) -> dict[str, Any]:
+        known = {"recognitions": len(self.lags_ms), "p50_ms": percentile(self.lags_ms, 50)}
+        known["p95_ms"] = percentile(self.lags_ms, 95)
+        known["cores"] = {name: statistics.mean(each[name] for each in self.cores) for name in self.cores[0]}
+        if not self.heard_s:
+            return known
+        return known | {
+            "lost": self.lost,
+            "final_p50_ms": percentile(self.finals_ms, 50),
+            "final_p95_ms": percentile(self.finals_ms, 95),
+            "start_p95_ms": percentile(self.starts_ms, 95),
+            "right": self.right / max(1, len(self.lags_ms)),
+        }
+
+
+async def ours(server: LocalServer, plan: load.Plan, streams: int, seconds: float, seen: Seen) -> None:
     heard_s = await trio.to_thread.run_sync(server.metric, "asr_audio_seconds_total")
     before, own, began_s = cpu_seconds(server.pid), time.process_time(), time.monotonic()
-    seen = await load.run(plan, streams=streams, duration_s=seconds, ramp_s=RAMP_S)
+    found = await load.run(plan, streams=streams, duration_s=seconds, ramp_s=RAMP_S, drain_s=0.0)
     wall_s = time.monotonic() - began_s
     after = cpu_seconds(server.pid)
     heard_s = await trio.to_thread.run_sync(server.metric, "asr_audio_seconds_total") - heard_s
-    lags = [one.speech_to_result_ms for one in seen if not math.isnan(one.speech_to_result_ms)]
-    finals = [one.final_ms for one in seen if not math.isnan(one.final_ms)]
-    return {
-        "recognitions": len(seen),
-        "lost": len(seen) - len(lags),
-        "p50_ms": percentile(lags, 50),
-        "p95_ms": percentile(lags, 95),
-        "final_p50_ms": percentile(finals, 50),
-        "final_p95_ms": percentile(finals, 95),
-        "start_p95_ms": percentile([one.start_ms for one in seen], 95),
-        "server_ms_per_audio_s": 1e3 * (after["server"] - before["server"]) / heard_s,
-        "right": sum(one.text == one.expected for one in seen) / max(1, len(seen)),
-        "cores": {name: (after[name] - before[name]) / wall_s for name in before}
-        | {"generator": (time.process_time() - own) / wall_s},
-    }
+    lags_ms = [one.speech_to_result_ms for one in found if not math.isnan(one.speech_to_result_ms)]
+    seen.lags_ms += lags_ms
+    seen.finals_ms += [one.final_ms for one in found if not math.isnan(one.final_ms)]
+    seen.starts_ms += [one.start_ms for one in found]
+    seen.lost += len(found) - len(lags_ms)
+    seen.right += sum(one.text == one.expected for one in found)
+    seen.heard_s += heard_s
+    cores = {name: (after[name] - before[name]) / wall_s for name in before}
+    cores["server, of a second of audio"] = (after["server"] - before["server"]) / heard_s
+    seen.cores.append(cores | {"generator": (time.process_time() - own) / wall_s})
 
 
-def bound(workload: Workload, streams: int, processes: int, seconds: float) -> dict[str, Any]:
-    seen = live(workload, streams=streams, processes=processes, duration_s=seconds, ramp_s=RAMP_S)
-    lags = seen["latencies_ms"]
-    return {
-        "recognitions": len(lags),
-        "p50_ms": percentile(lags, 50),
-        "p95_ms": percentile(lags, 95),
-        "cores": seen["cores"],
-    }
+def bare(decoders: Decoders, side: str, streams: int, seconds: float, seen: Seen) -> None:
+    found = decoders.live(BOUNDS[side], streams=streams, duration_s=seconds, ramp_s=RAMP_S)
+    seen.lags_ms += found["latencies_ms"]
+    seen.cores.append({"decoders": found["cores"]})
 
 
 def holds(row: dict[str, Any]) -> bool:
@@ -190,43 +209,59 @@ def capacity(rows: list[dict[str, Any]], side: str) -> int:
     return found
 
 
+class Loads(msgspec.Struct, frozen=True):
+    """What is asked of all sides: for each load so many rounds of so many seconds after the ramp.
+
+    Loads are numbers of streams, or shares of what bare decoders would need to fill all processors.
+    """
+
+    streams: tuple[int, ...]
+    levels: tuple[float, ...]
+    rounds: int
+    seconds: float
+
+    def of(self, full: float) -> list[int]:
+        """Return the numbers of streams, where `full` fill all processors."""
+        return list(self.streams) or [max(1, round(level * full)) for level in self.levels]
+
+
 async def measure(
     name: str,
     timed: list[load.Utterance],
-    bare: Workload,
+    workload: Workload,
     request: dict[str, Any],
-    *,
-    seconds: float,
-    levels: tuple[float, ...],
+    loads: Loads,
     flame: Path | None = None,
 ) -> dict[str, Any]:
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    whole = msgspec.structs.replace(bare, utterances=bare.whole)
-    bounds = {"bound_all": whole, "bound_speech": bare}
-    shares = {side: await trio.to_thread.run_sync(cost, workload) for side, workload in bounds.items()}
-    full = processors / shares["bound_speech"]
-    print(
-        f"\n{name}: a bare decoder needs {1000 * shares['bound_speech']:.1f} ms CPU per second of live audio,", end=" "
-    )
+    whole = msgspec.structs.replace(workload, utterances=workload.whole)
+    shares = {"all": await trio.to_thread.run_sync(cost, whole)}
+    shares["speech"] = await trio.to_thread.run_sync(cost, workload)
+    full = processors / shares["speech"]
+    print(f"\n{name}: a bare decoder needs {1000 * shares['speech']:.1f} ms CPU per second of live audio,", end=" ")
     print(f"so {processors} processors carry {full:.0f} streams at most;", end=" ")
-    print(f"{1000 * shares['bound_all']:.1f} ms if it gets all of the audio")
+    print(f"{1000 * shares['all']:.1f} ms if it gets all of the audio")
     rows: list[dict[str, Any]] = []
+    asked = loads.of(full)
+    decoders = Decoders(workload, streams=max(asked), processes=processors)
     async with local_server() as server:
         plan = load.Plan.for_url(server.url, timed, packet_ms=PACKET_MS, **request)
         await load.run(plan, streams=2, duration_s=2, ramp_s=1)  # warm
-        for level in levels:
-            streams = max(1, round(level * full))
-            row: dict[str, Any] = {"streams": streams, "level": level}
-            for side, workload in bounds.items():
-                row[side] = await trio.to_thread.run_sync(
-                    partial(bound, workload, streams, processors, seconds), abandon_on_cancel=False
-                )
-            async with flame_graph(server, flame if level == levels[-1] else None):
-                row["ours"] = await ours(server, plan, streams, seconds)
+        for streams in asked:
+            seen = {side: Seen() for side in SIDES}
+            for number in range(loads.rounds):
+                for side in [*SIDES][number % len(SIDES) :] + [*SIDES][: number % len(SIDES)]:
+                    if side == "ours":
+                        async with flame_graph(server, flame if (streams, number) == (asked[-1], 0) else None):
+                            await ours(server, plan, streams, loads.seconds, seen[side])
+                    else:
+                        await trio.to_thread.run_sync(bare, decoders, side, streams, loads.seconds, seen[side])
+            row = {"streams": streams, "level": streams / full} | {side: seen[side].row() for side in SIDES}
             rows.append(row)
             show(row)
             if not any(holds(row[side]) for side in SIDES):
                 break
+    decoders.close()
     result = {
         "workload": name,
         "bare_cpu_ms_per_audio_s": {side: 1000 * share for side, share in shares.items()},
@@ -234,7 +269,7 @@ async def measure(
         "rows": rows,
     }
     found = result["capacity"]
-    for side in bounds:
+    for side in BOUNDS:
         if found[side]:
             ratio = found["ours"] / found[side]
             print(f"{name}: {found['ours']} streams, {SIDES[side]} {found[side]}: {ratio:.2f}")
@@ -244,18 +279,18 @@ async def measure(
 def show(row: dict[str, Any]) -> None:
     mine = row["ours"]
     cores = mine["cores"]
-    bare = "".join(
+    bounds = "".join(
         f"  |  {SIDES[side]} p50 {row[side]['p50_ms']:7.1f} p95 {row[side]['p95_ms']:7.1f} ms"
-        f"  cores {row[side]['cores']:.2f}"
-        for side in SIDES
-        if side != "ours"
+        f"  cores {row[side]['cores']['decoders']:.2f}"
+        for side in BOUNDS
     )
     print(
-        f"  {row['streams']:4d} streams  ours p50 {mine['p50_ms']:7.1f} p95 {mine['p95_ms']:7.1f} ms"
-        f"  (after END_OF_SPEECH p95 {mine['final_p95_ms']:7.1f})  lost {mine['lost']}  right {mine['right']:.0%}"
-        f"  server {mine['server_ms_per_audio_s']:.1f} ms/s"
+        f"  {row['streams']:4d} streams  ours p50 {mine['p50_ms']:7.1f} p95 {mine['p95_ms']:7.1f} ms of"
+        f" {mine['recognitions']}  (after END_OF_SPEECH p50 {mine['final_p50_ms']:.1f} p95 {mine['final_p95_ms']:.1f},"
+        f" start p95 {mine['start_p95_ms']:.1f})  lost {mine['lost']}  right {mine['right']:.0%}"
+        f"  server {1000 * cores['server, of a second of audio']:.1f} ms/s"
         f"  cores: server {cores['server']:.2f} workers {cores['workers']:.2f} generator {cores['generator']:.2f}"
-        + bare,
+        + bounds,
         flush=True,
     )
 
@@ -290,19 +325,21 @@ async def flame_graph(server: LocalServer, file: Path | None) -> AsyncIterator[N
 
 def main() -> None:
     parser = report.options(__doc__)
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only")
     parser.add_argument("--levels", type=lambda text: tuple(map(float, text.split(","))), default=LEVELS)
+    parser.add_argument("--streams", type=lambda text: tuple(map(int, text.split(","))), default=())
     parser.add_argument("--flame", action="store_true")
     arguments = parser.parse_args()
+    loads = Loads(arguments.streams, arguments.levels, arguments.rounds, arguments.seconds)
     results: list[dict[str, Any]] = []
-    for name, (timed, bare, request) in workloads(arguments.data).items():
+    for name, (timed, workload, request) in workloads(arguments.data).items():
         if arguments.only not in (None, name):
             continue
         flame = arguments.json.with_name(f"flame-{name}.svg") if arguments.flame and arguments.json else None
-        times = {"seconds": arguments.seconds, "levels": arguments.levels, "flame": flame}
-        results.append(trio.run(partial(measure, name, timed, bare, request, **times)))
-    report.write(arguments.json, "capacity", results, limit_ms=FINAL_LIMIT_MS, seconds=arguments.seconds)
+        results.append(trio.run(measure, name, timed, workload, request, loads, flame))
+    report.write(arguments.json, "capacity", results, limit_ms=FINAL_LIMIT_MS, **msgspec.structs.asdict(loads))
     pictures.capacity(arguments.json, results, SIDES, FINAL_LIMIT_MS)
 
 

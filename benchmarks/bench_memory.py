@@ -1,6 +1,7 @@
 """Memory: of a worker at work, over thousands of recognitions, and of sessions that do nothing.
 
-    python -m benchmarks.bench_memory [--recognitions 200 | 5000] [--sessions 2000] [--idle-s 40] [--json FILE]
+    python -m benchmarks.bench_memory [--recognitions 200 | 5000] [--only digits] [--sessions 2000] [--idle-s 40]
+                                      [--json FILE]
 
 A worker's private memory is what would come free if it ended (Linux: smaps_rollup), read after each recognition while
 the worker is still leased. One process serves them all; it is not replaced by age. Beside it: a decoder of PocketSphinx
@@ -161,11 +162,14 @@ async def one_session(url: str, *, task_status: trio.TaskStatus[None]) -> None:
 def main() -> None:
     parser = report.options(__doc__)
     parser.add_argument("--recognitions", type=int, default=200, help="of each kind; 0 leaves workers out")
+    parser.add_argument("--only", help="workload of the workers")
     parser.add_argument("--sessions", type=int, default=2000, help="0 leaves them out")
     parser.add_argument("--idle-s", type=float, default=40.0)
     arguments = parser.parse_args()
     results: dict[str, Any] = {"workers": []}
     for kind, (_, bare, request) in workloads(arguments.data).items() if arguments.recognitions else ():
+        if arguments.only not in (None, kind):
+            continue
         row = trio.run(partial(workers, kind, bare, request, arguments.recognitions))
         results["workers"].append(row)
         print(

@@ -78,6 +78,8 @@ class Observation(msgspec.Struct, kw_only=True):
     """END_OF_SPEECH to RECOGNITION_RESULT."""
     speech_to_result_ms: float = math.nan
     """From the moment at which `speech_end_s` was due to the result: the wait for silence, and all delays."""
+    due_s: float = -math.inf
+    """When the moment `speech_end_s` of the utterance was due."""
     late_ms: float = 0.0
     """How late the latest packet left; the generator's own health, or the server's back-pressure."""
 
@@ -108,10 +110,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-async def run(plan: Plan, *, streams: int, duration_s: float, ramp_s: float) -> list[Observation]:
-    """Keep `streams` callers busy for `duration_s` after a ramp; return the recognitions begun after it.
+async def run(
+    plan: Plan, *, streams: int, duration_s: float, ramp_s: float, drain_s: float = math.inf
+) -> list[Observation]:
+    """Keep `streams` callers busy for `duration_s` after a ramp; return the recognitions that end after it.
 
-    Callers start spread over the ramp so that their packets are spread over time too.
+    Callers start spread over the ramp so that their packets are spread over time too. Who still speaks at the end goes
+    on for `drain_s` and then hangs up; what was not said to the end does not count. Where load matters that is 0: among
+    callers of whom ever fewer are left, latencies are not those of the load.
 
     Raises:
         OSError: the server cannot be reached, or it closed a connection.
@@ -125,8 +131,9 @@ async def run(plan: Plan, *, streams: int, duration_s: float, ramp_s: float) -> 
             order = framed[index % len(framed) :] + framed[: index % len(framed)]
             caller = Caller(plan, order, observations)
             delay_s = ramp_s * (index + chance.random()) / streams
-            nursery.start_soon(caller.run, begin_s + delay_s, begin_s + ramp_s + duration_s)
-    return [seen for seen in observations if seen.started_s >= begin_s + ramp_s]
+            stop_s = begin_s + ramp_s + duration_s
+            nursery.start_soon(caller.run, begin_s + delay_s, stop_s, stop_s + drain_s)
+    return [seen for seen in observations if max(seen.started_s, seen.due_s) >= begin_s + ramp_s]
 
 
 class _FramedUtterance:
@@ -164,13 +171,16 @@ class Caller:
         self._done = trio.Event()
         self._released = False
 
-    async def run(self, start_s: float, stop_s: float) -> None:
-        """Recognise one utterance after the other from `start_s` until after `stop_s`, by Trio's clock."""
+    async def run(self, start_s: float, stop_s: float, hang_up_s: float) -> None:
+        """Recognise one utterance after the other from `start_s` until after `stop_s`, by Trio's clock.
+
+        An utterance that ends after `hang_up_s` is broken off then.
+        """
         await trio.sleep_until(start_s)
         async with self.session():
             turn = 0
             while trio.current_time() < stop_s:
-                await self._recognize(self._order[turn % len(self._order)])
+                await self._recognize(self._order[turn % len(self._order)], hang_up_s)
                 turn += 1
 
     @asynccontextmanager
@@ -186,7 +196,7 @@ class Caller:
             await self._ask(messages.ReleaseSession())
             nursery.cancel_scope.cancel()
 
-    async def _recognize(self, framed: _FramedUtterance) -> None:
+    async def _recognize(self, framed: _FramedUtterance, hang_up_s: float) -> None:
         packet_s = self._plan.packet_ms / 1000
         seen = Observation(started_s=trio.current_time(), expected=framed.utterance.text)
         self._observations.append(seen)
@@ -206,11 +216,16 @@ class Caller:
             seen.status = answer.error_code or str(answer.result)
             await trio.sleep(REFUSED_PAUSE_S)
             return
+        seen.due_s = begin_s + framed.utterance.speech_end_s
         for index, frame in enumerate(framed.frames):
             due_s = begin_s + (index + 1) * packet_s  # a packet can leave when its last sample has been spoken
             await trio.sleep_until(due_s)
             if self._speech_ended_s is not None or self._done.is_set():
                 break
+            if min(due_s, seen.due_s) > hang_up_s:
+                self._observations.remove(seen)
+                await self._ask(messages.CancelRecognition())
+                return
             await self._stream.send_all(frame)
             seen.late_ms = max(seen.late_ms, 1000 * (trio.current_time() - due_s))
         with trio.move_on_after(ANSWER_TIMEOUT_S):
