@@ -28,6 +28,9 @@ MEAN_WEIGHT_CARRIED_FRAMES: Final = 150.0
 """What the mean counts for when the next segment begins, whose own mean says more: carried whole, it makes 49.6 % of
 the words of read sentences wrong where it is 47.9 so."""
 
+TRUSTED_FRAMES: Final = 100.0
+"""What the mean must count for, the starting one included, to be known before a segment is heard."""
+
 NARROW_SHARE_MAX: Final = 0.05
 """Share of a frame's energy above TELEPHONE_HZ: the highest of a second of wide-band speech or noise is at least 0.14
 on all development recordings, of 8 kHz ones at most 0.023."""
@@ -168,6 +171,11 @@ class Channel:
     def is_settled(self) -> bool:
         """Nothing is left to compare: one warp remains, or a telephone's filters that hear nothing would decide."""
         return bool(self._narrow) or self.warps.stop - self.warps.start == 1
+
+    @property
+    def is_trusted(self) -> bool:
+        """The mean is this caller's own by now, and the warp."""
+        return self.is_known and self.is_settled and self._frames >= TRUSTED_FRAMES
 
     def compare_warps(self, fits: Array) -> None:
         """Choose the warp by what was heard of the running segment, all of it.

@@ -5,7 +5,8 @@ errors until its own has settled. So a segment is heard before it is decoded: it
 or some seconds have come, and decoded from the mean of them all; later frames go along with the running mean. That
 costs what decoding along costs, and what is decoded in a pause falls into the wait for the end of speech. Where speech
 goes on after so early a pause that little is known, nothing more is decoded before the next one, which begins anew.
-What was heard also tells how the mel scale is stretched to fit the voice (`channel`).
+What was heard also tells how the mel scale is stretched to fit the voice (`channel`). Of a caller whose voice has been
+compared for long enough the mean is known too, and half a second of a segment mends it.
 
 Partial hypotheses want a decoder that goes along from the start, so where they are asked for there is one pass more.
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from asr_trio.recognizer.acoustic import AcousticModel, SegmentScorer, SegmentScores
@@ -31,8 +33,22 @@ QUIET_SHARE: Final = 0.25
 FRAME_BYTES: Final = FRAME_SAMPLES * SAMPLE_BYTES
 HEARD_AT_ONCE_BYTES: Final = 16_000
 """Features of half a second are computed at once while nothing is decoded: a call costs as much as what it computes."""
+DECODED_AT_ONCE_BYTES: Final = 5_760
+"""The same while decoding: 180 ms take one call's time for each step in Python instead of three."""
 PULSE_FRAMES: Final = 30
 """Decoded between signs of life: free speech takes 50 ms for them, a busy machine longer."""
+
+
+class Hearing(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a segment is heard before it is decoded.
+
+    Attributes:
+        longest_frames: longest wait for a pause: as much as is decoded in less time than a caller's silence takes.
+        known_frames: a pass whose mean rests on so many is not begun anew.
+    """
+
+    longest_frames: int
+    known_frames: int
 
 
 class Listener:
@@ -46,8 +62,7 @@ class Listener:
         mixtures: AcousticModel | None,
         *,
         pulse: Pulse,
-        heard_frames: int,
-        known_frames: int,
+        hearing: Hearing,
         along: bool,
     ) -> None:
         """Begin a segment.
@@ -58,8 +73,7 @@ class Listener:
             channel: of the caller; moves on with the audio.
             mixtures: for evidence, where the model has any.
             pulse: called while much is decoded at once.
-            heard_frames: longest wait for a pause: as much as is decoded in less time than a caller's silence takes.
-            known_frames: a pass whose mean rests on so many is not begun anew.
+            hearing: how much is heard first.
             along: decode from the start, for partial hypotheses.
         """
         self._decoder = decoder
@@ -67,8 +81,8 @@ class Listener:
         self._channel = channel
         self._mixtures = mixtures
         self._pulse = pulse
-        self._most_frames = heard_frames
-        self._enough_frames = known_frames
+        self._most_frames = hearing.longest_frames
+        self._enough_frames = hearing.known_frames
         self._along = along
         self.scorer: SegmentScorer | None = None
         self._unheard = bytearray()
@@ -89,8 +103,9 @@ class Listener:
         self._unheard += pcm
         self._fed_bytes += len(pcm)
         is_decoding = self.passing and not self._holding
-        many = len(self._unheard) >= HEARD_AT_ONCE_BYTES or self._fed_bytes >= self._most_frames * FRAME_BYTES
-        if is_decoding or many:
+        many = DECODED_AT_ONCE_BYTES if is_decoding else HEARD_AT_ONCE_BYTES
+        enough = not is_decoding and self._fed_bytes >= self._most_frames * FRAME_BYTES
+        if self._along or enough or len(self._unheard) >= many:
             self._hear()
             if self._heard_frames >= self._most_frames:
                 self._begin_from_own_mean()

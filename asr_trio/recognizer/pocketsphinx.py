@@ -29,7 +29,7 @@ from asr_trio.recognizer.grammars import lexicon
 from asr_trio.recognizer.graphs import GraphDecoder, LoadedGrammar, phone_graph
 from asr_trio.recognizer.guarded import FRAMES_PER_SECOND, GuardedDecoder, Segment, is_filler, plain_word
 from asr_trio.recognizer.hints import hint_words, hinted_pronunciations
-from asr_trio.recognizer.listening import Listener
+from asr_trio.recognizer.listening import Hearing, Listener
 from asr_trio.recognizer.models import ModelFiles, model_files
 from asr_trio.recognizer.sentences import SentenceSearch
 from asr_trio.settings import ModelSettings
@@ -172,8 +172,9 @@ def _decoder(files: ModelFiles, settings: ModelSettings, n_cepstra: int, options
 class _PocketSphinxRecognition:
     """What both kinds of recognition share: from audio to words with their times."""
 
-    heard_frames: ClassVar[int]
-    known_frames: ClassVar[int]
+    hearing: ClassVar[Hearing]
+    trusted_hearing: ClassVar[Hearing]
+    """Where the channel is trusted."""
 
     def __init__(
         self,
@@ -201,8 +202,7 @@ class _PocketSphinxRecognition:
             self._channel,
             acoustics.mixtures,
             pulse=self._pulse,
-            heard_frames=self.heard_frames,
-            known_frames=self.known_frames,
+            hearing=self.trusted_hearing if self._channel.is_trusted else self.hearing,
             along=along,
         )
 
@@ -271,9 +271,10 @@ class _PocketSphinxRecognition:
 class _FreeRecognition(_PocketSphinxRecognition):
     """Free speech."""
 
-    heard_frames = 200
-    # With twice as many 46.3 % of the words of read sentences are wrong instead of 46.0, at 5 % more cost.
-    known_frames = 100
+    # With twice as many known 46.3 % of the words of read sentences are wrong instead of 46.0, at 5 % more cost.
+    hearing = Hearing(longest_frames=200, known_frames=100)
+    # Of five sentences of a caller 47.4 % of the words are wrong, and 48.4 where each is heard as long as the first.
+    trusted_hearing = Hearing(longest_frames=50, known_frames=50)
 
     def __init__(self, lm: str, *args: Any) -> None:
         super().__init__(*args)
@@ -330,8 +331,7 @@ class _FreeRecognition(_PocketSphinxRecognition):
 class _GrammarRecognition(_PocketSphinxRecognition):
     """Speech within grammars."""
 
-    heard_frames = 400
-    known_frames = 200
+    hearing = trusted_hearing = Hearing(longest_frames=400, known_frames=200)
 
     def __init__(self, loaded: LoadedGrammar, lms: tuple[str, ...], *args: Any) -> None:
         super().__init__(*args)

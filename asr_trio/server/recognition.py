@@ -48,7 +48,7 @@ from asr_trio.session.events import (
 from asr_trio.settings import LimitSettings
 
 _BYTES_PER_S: Final = 2 * base.SAMPLE_RATE_HZ
-_SPEECH_BYTES: Final = _BYTES_PER_S * 15 // 100
+_SPEECH_BYTES: Final = _BYTES_PER_S * 18 // 100
 _SPEECH_BYTES_OF_GRAMMARS: Final = _BYTES_PER_S * 48 // 100
 _SPEECH_BYTES_WITH_PARTIALS: Final = _BYTES_PER_S * 6 // 100
 """What the worker is sent at once: waking it costs as much as decoding a packet of 20 ms with a small grammar. Nobody

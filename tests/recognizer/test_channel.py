@@ -100,6 +100,19 @@ def test_what_was_compared_adds_up_over_segments_and_is_settled_between_them() -
     assert (again.warp, again.warps, again.to_bytes()) == (channel.warp, channel.warps, channel.to_bytes())
 
 
+def test_a_caller_is_trusted_whose_voice_is_settled_and_who_was_heard_for_a_while() -> None:
+    channel = voice_channel()
+    channel.subtract_mean(np.zeros((200, 7, 13)))
+    assert not channel.is_trusted
+    hears(channel, 1.04, frames=WARP_FRAMES, gain=0.02)
+    channel.end_segment()
+    assert channel.is_trusted
+    assert Channel(voice_front_end(), BANDS, state=channel.to_bytes()).is_trusted
+    short = voice_channel(narrow=True)
+    assert short.is_settled
+    assert not short.is_trusted
+
+
 def test_an_open_voice_travels_as_bytes_too() -> None:
     channel = voice_channel()
     hears(channel, 0.92, frames=50, gain=1.0)
