@@ -16,7 +16,8 @@ from pathlib import Path
 from asr_trio.recognizer import turn
 
 def see():
-    print(os.nice(0), os.sched_getscheduler(0), *re.findall(r"se.slice\\s*:\\s*(\\d+)", Path("/proc/self/sched").read_text()))
+    sched = Path("/proc/self/sched").read_text()
+    print(os.nice(0), os.sched_getscheduler(0), *re.findall(r"se.slice\\s*:\\s*(\\d+)", sched))
 
 see()
 turn.decode_live()
