@@ -41,6 +41,8 @@ ABOVE_BACKGROUND_DB = 10
 BACKGROUND_SHARE = 0.1
 """Of the frames: so many are no speech in every recording."""
 PACKET_MS = 20
+WARM_UP_S = 10.0
+"""Two recognitions of a caller at least."""
 PARTIALS = {"decoder.partialResultEnabled": "true", "decoder.partialResultInterval": "100"}
 TIMES = {
     "start_ms": "START_RECOGNITION answered",
@@ -117,7 +119,8 @@ async def measure(data: Path, seconds: float, streams: int, only: str | None) ->
             spoken = [MARKED[name](one) for one in utterances]
             plan = load.Plan.for_url(server.url, spoken, packet_ms=PACKET_MS, **request)
             first = await load.run(plan, streams=1, duration_s=0.1, ramp_s=0.0)
-            await load.run(plan, streams=streams, duration_s=1.0, ramp_s=1.0)  # every worker has seen the grammar
+            # Who starts again at once gets another worker: every one has begun a recognition before.
+            await load.run(plan, streams=streams, duration_s=WARM_UP_S, ramp_s=1.0)
             seen = await load.run(plan, streams=streams, duration_s=seconds, ramp_s=min(2.0, streams - 1.0))
             talking = msgspec.structs.replace(plan, parameters=PARTIALS)
             partials = await load.run(talking, streams=streams, duration_s=seconds / 2, ramp_s=0.0)
