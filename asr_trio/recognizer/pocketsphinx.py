@@ -42,9 +42,9 @@ UNKNOWN_SCORE: Final = 50
 UNKNOWN_POSTERIOR: Final = 0.5
 """Of words in partial hypotheses: there is no lattice yet."""
 
-REJECTION_PROBABILITY: Final = 0.3
+REJECTION_PROBABILITY: Final = 0.32
 REJECTION_WORD_SHARE: Final = 0.14
-"""A sentence of n words of a grammar that is right with less than 0.3 ** (1 + 0.14 (n - 1)) is no result.
+"""A sentence of n words of a grammar that is right with less than 0.32 ** (1 + 0.14 (n - 1)) is no result.
 
 One word in doubt makes a long sentence wrong, but does not mean that the caller left the grammar. Chosen on the
 development recordings; docs/recognition.md has the trade-off.
