@@ -35,6 +35,8 @@ SPAWN_TIMEOUT_S: Final = 10.0
 RESET_TIMEOUT_S: Final = 2.0
 """For a worker to forget its recognition, which takes milliseconds. One that is still computing what nobody wants any
 more, or hangs, is replaced: a new one takes 20 ms, and a server that drains must not wait for it."""
+RESET_PAUSE_S: Final = 0.05
+"""Forgetting takes a core for 4 ms: a caller that starts again at once must not wait for a turn behind it."""
 RESTART_PAUSE_S: Final = 0.5
 """Between two starts of a fork server, so that one that cannot live costs little."""
 COMPILED_CACHE_BYTES: Final = 128 * 1024 * 1024
@@ -137,7 +139,8 @@ class WorkerPool:
                 self.restarts["hung"] += 1
                 raise
             finally:
-                if worker.model:  # the caller's next recognition wants this one: another would have to load the model
+                # Another one would have to load its model, which the caller's next recognition wants.
+                if worker.model or not worker.recognizing:
                     with trio.CancelScope(shield=True):
                         await self._give_back(worker)
                 elif self._control is None:
@@ -175,6 +178,8 @@ class WorkerPool:
 
     async def _reset(self, worker: Worker) -> None:
         try:
+            if not self._leases_waiting:
+                await trio.sleep(RESET_PAUSE_S)
             await self._give_back(worker)
         except trio.Cancelled:  # its parent ends
             worker.kill_channel()

@@ -44,7 +44,8 @@ class Worker:
         self._probe_due_s = 0.0
         self._unsent = bytearray()
         self._patience = BUSY_PATIENCE
-        self._open = False
+        self.recognizing = False
+        """A recognition was opened, and not closed."""
         self.usable = True
         """False once it died, hung or broke the protocol."""
         self.recycle = False
@@ -64,7 +65,7 @@ class Worker:
             WorkerDiedError: the process ended.
             WorkerTimeoutError: it did not answer in time.
         """
-        self._open = True
+        self.recognizing = True
         await self.ask(base.Open(models=models, settings=settings, channel_state=channel_state), base.Opened)
 
     def start_segment(self, start_s: float) -> None:
@@ -153,10 +154,10 @@ class Worker:
             WorkerDiedError: the process ended.
             WorkerTimeoutError: it did not answer in time.
         """
-        if not self._open:
+        if not self.recognizing:
             # A job that was given up half-way: its answer must never be taken for that to the next one's question.
             return not self._owes
-        self._open = False
+        self.recognizing = False
         self._expect_answer()
         await self._send(base.Cancel())
         while not isinstance(frame := await self._receive(), base.Closed):
