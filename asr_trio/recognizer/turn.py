@@ -8,6 +8,7 @@ So workers ask for longer turns. Whoever has short ones, as the server and every
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import platform
@@ -54,4 +55,5 @@ def decode_batch() -> None:
     """Have this process go after all live audio."""
     os.nice(BATCH_NICENESS)
     if hasattr(os, "SCHED_IDLE"):  # Linux: who wakes up interrupts it at once, however little it had
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        with contextlib.suppress(OSError):  # where a container or a unit refuses it, the niceness stands
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
