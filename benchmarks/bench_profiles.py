@@ -26,7 +26,7 @@ from asr_trio.recognizer.base import DecoderSettings, no_pulse
 from asr_trio.recognizer.features import Frames
 from asr_trio.recognizer.guarded import GuardedDecoder, is_filler, plain_word
 from asr_trio.recognizer.models import model_files
-from asr_trio.recognizer.pocketsphinx import PROFILES, PocketSphinxEngine, _FreeRecognition
+from asr_trio.recognizer.pocketsphinx import PROFILES, FreeRecognition, PocketSphinxEngine
 from asr_trio.settings import ModelSettings
 from benchmarks import corpus
 from benchmarks.bench_accuracy import Plain, _segments
@@ -80,8 +80,8 @@ def sentences(every: int) -> Iterator[tuple[corpus.Pair, list[Frames]]]:
     engine = PocketSphinxEngine("general", ModelSettings())
     for pair in corpus.free_pairs()[::every]:
         recorder = Recorder()
-        acoustics = engine._free_acoustics
-        recognition = _FreeRecognition("general", recorder, acoustics, DecoderSettings(), b"", no_pulse)
+        acoustics = engine.free_acoustics
+        recognition = FreeRecognition("general", recorder, acoustics, DecoderSettings(), b"", no_pulse)
         list(_segments(recognition, pair.read()))
         yield pair, recorder.segments_heard
 

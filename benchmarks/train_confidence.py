@@ -20,7 +20,7 @@ import numpy as np
 from scipy.special import expit
 
 from asr_trio.recognizer import base
-from asr_trio.recognizer.confidence import EVIDENCE_LIMIT, Evidence, SpokenWord, free_word_evidence
+from asr_trio.recognizer.confidence import EVIDENCE_LIMIT, Evidence, free_word_evidence
 from asr_trio.recognizer.grammars import compile_grammar, load_grammars
 from asr_trio.recognizer.guarded import plain_word
 from asr_trio.recognizer.models import ModelRegistry
@@ -55,12 +55,7 @@ def decode(recognition, pair):
     recognition.start_segment(0.0)
     for start in range(0, len(pcm), BLOCK_BYTES):
         recognition.accept(pcm[start : start + BLOCK_BYTES])
-    scores = recognition._listener.finish()
-    return recognition._spoken(), scores
-
-
-def said(segments, phones_of):
-    return [SpokenWord(phones_of(segment.word), segment.start, segment.end) for segment in segments]
+    return recognition.hear_out()
 
 
 def correct_words(reference: list[str], words: list[str]) -> list[bool]:
@@ -94,16 +89,16 @@ def collect_grammars(engine: PocketSphinxEngine, registry: ModelRegistry, every:
     for pair in pairs[::every]:
         recognition = engine.open((models[pair.grammar],), base.DecoderSettings(), b"")
         segments, scores = decode(recognition, pair)
-        loaded = recognition._loaded
+        loaded = recognition.loaded
         texts = [loaded.text(segment.word) for segment in segments]
         if not any(texts):
             sentences.append((pair, None, False))
             recognition.close()
             continue
         evidence = Evidence(
-            engine._acoustics.mixtures,
+            engine.acoustics.mixtures,
             scores,
-            said(segments, loaded.phones),
+            recognition.said(segments),
             len(loaded.grammar.words),
         )
         recognition.close()
@@ -123,8 +118,8 @@ def collect_free(engine: PocketSphinxEngine, every: int):
         recognition = engine.open((model,), base.DecoderSettings(), b"")
         segments, scores = decode(recognition, pair)
         if segments:
-            pronounced = said(segments, recognition._decoder.phones)
-            evidence = Evidence(engine._acoustics.mixtures, scores, pronounced, len(segments))
+            pronounced = recognition.said(segments)
+            evidence = Evidence(engine.acoustics.mixtures, scores, pronounced, len(segments))
             reference = pair.transcript.split()
             labels = correct_words(reference, [plain_word(segment.word) for segment in segments])
             words += [

@@ -90,7 +90,7 @@ PROFILES: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-class _Acoustics(msgspec.Struct, frozen=True):
+class Acoustics(msgspec.Struct, frozen=True):
     """What recognitions of one model share besides decoders."""
 
     front_end: FrontEnd
@@ -99,7 +99,12 @@ class _Acoustics(msgspec.Struct, frozen=True):
 
 
 class PocketSphinxEngine:
-    """The decoders of one configured model."""
+    """The decoders of one configured model.
+
+    Attributes:
+        acoustics: for grammars.
+        free_acoustics: for free speech.
+    """
 
     fork_safe: ClassVar[bool] = True
 
@@ -113,9 +118,9 @@ class PocketSphinxEngine:
         files = model_files(name, settings)
         parameters = read_parameters(files.acoustic)
         bands, mixtures = model_bands(settings, parameters.ncep), _readable_mixtures(files.acoustic)
-        self._acoustics = _Acoustics(FrontEnd(parameters), bands, mixtures)
+        self.acoustics = Acoustics(FrontEnd(parameters), bands, mixtures)
         # Phrases of a grammar are too short to tell the voice by, and gain nothing.
-        self._free_acoustics = _Acoustics(FrontEnd(parameters, WARPS), bands, mixtures) if mixtures else self._acoustics
+        self.free_acoustics = Acoustics(FrontEnd(parameters, WARPS), bands, mixtures) if mixtures else self.acoustics
         self._files = files
         self._settings = settings
         options = {"dict": None, "lm": None, **GRAMMAR_OPTIONS}
@@ -141,7 +146,7 @@ class PocketSphinxEngine:
             loaded = self._grammars.activate(grammars, further)
             lms = tuple(model.lm for model in grammars)
             return _GrammarRecognition(
-                loaded, lms, self._grammars.decoder, self._acoustics, settings, channel_state, pulse
+                loaded, lms, self._grammars.decoder, self.acoustics, settings, channel_state, pulse
             )
         (model,) = models
         if self._free is None:
@@ -149,7 +154,7 @@ class PocketSphinxEngine:
         if settings.hints:
             say = lexicon(self._name, self._settings).say
             self._free.add_hints(hint_words(parse_hints(settings.hints), say))
-        return _FreeRecognition(model.lm, self._free, self._free_acoustics, settings, channel_state, pulse)
+        return FreeRecognition(model.lm, self._free, self.free_acoustics, settings, channel_state, pulse)
 
 
 def _readable_mixtures(acoustic: str) -> AcousticModel | None:
@@ -179,7 +184,7 @@ class _PocketSphinxRecognition:
     def __init__(
         self,
         decoder: GuardedDecoder,
-        acoustics: _Acoustics,
+        acoustics: Acoustics,
         settings: DecoderSettings,
         channel_state: bytes,
         pulse: Pulse,
@@ -226,6 +231,15 @@ class _PocketSphinxRecognition:
     def close(self) -> None:
         self._decoder.forget()
 
+    def hear_out(self) -> tuple[list[Segment], SegmentScores | None]:
+        """End the segment; return the decoder's words in it, and the scores of its frames where there are any."""
+        scores = self._listener.finish()
+        return self._spoken(), scores
+
+    def said(self, spoken: Sequence[Segment]) -> list[SpokenWord]:
+        """Return how the decoder's words were pronounced, and when."""
+        raise NotImplementedError
+
     def _spoken(self) -> list[Segment]:
         if not self._listener.passing:
             return []
@@ -268,7 +282,7 @@ class _PocketSphinxRecognition:
         return Alternative(text=" ".join(word.text for word in words), score=score, lm=lm, words=shown)
 
 
-class _FreeRecognition(_PocketSphinxRecognition):
+class FreeRecognition(_PocketSphinxRecognition):
     """Free speech."""
 
     # With twice as many known 46.3 % of the words of read sentences are wrong instead of 46.0, at 5 % more cost.
@@ -281,19 +295,23 @@ class _FreeRecognition(_PocketSphinxRecognition):
         self._lm = lm
 
     def partial(self) -> tuple[Alternative, ...]:
+        """Return what has been said so far."""
         spoken = self._spoken()
         if not spoken:
             return ()
         text = " ".join(plain_word(segment.word) for segment in spoken)
-        said = [SpokenWord(self._decoder.phones(found.word), found.start, found.end) for found in spoken]
-        return (Alternative(text=text, score=self._partial_score(said), lm=self._lm),)
+        return (Alternative(text=text, score=self._partial_score(self.said(spoken)), lm=self._lm),)
+
+    def said(self, spoken: Sequence[Segment]) -> list[SpokenWord]:
+        """Return how the decoder's words were pronounced, and when."""
+        return [SpokenWord(self._decoder.phones(found.word), found.start, found.end) for found in spoken]
 
     def _word_score(self, evidence: Evidence) -> int:
         return trained_model().free_word_scores(evidence, [UNKNOWN_POSTERIOR])[0]
 
     def finish_segment(self, end_s: float) -> tuple[Alternative, ...]:  # noqa: ARG002 - the interface's
-        scores = self._listener.finish()
-        spoken = self._spoken()
+        """Return what was said, best first, or nothing where that is unlikely."""
+        spoken, scores = self.hear_out()
         if not spoken:
             return ()
         best = [plain_word(segment.word) for segment in spoken]
@@ -335,7 +353,7 @@ class _GrammarRecognition(_PocketSphinxRecognition):
 
     def __init__(self, loaded: LoadedGrammar, lms: tuple[str, ...], *args: Any) -> None:
         super().__init__(*args)
-        self._loaded = loaded
+        self.loaded = loaded
         self._lms = lms
         mixtures = self._acoustics.mixtures
         self._phones = phone_graph(mixtures, loaded) if mixtures and self._settings.max_sentences > 1 else None
@@ -344,16 +362,16 @@ class _GrammarRecognition(_PocketSphinxRecognition):
 
     def partial(self) -> tuple[Alternative, ...]:
         spoken = self._spoken()
-        sentence = [self._loaded.index(segment.word) for segment in spoken]
+        sentence = [self.loaded.index(segment.word) for segment in spoken]
         text = self._text(sentence)
         if not text:
             return ()
-        owner = self._loaded.grammar.owners[sentence[0]]
-        said = [found for found in self._said(spoken) if not found.is_garbage]
+        owner = self.loaded.grammar.owners[sentence[0]]
+        said = [found for found in self.said(spoken) if not found.is_garbage]
         return (Alternative(text=text, score=self._partial_score(said), lm=self._lms[owner]),)
 
-    def _said(self, spoken: Sequence[Segment]) -> list[SpokenWord]:
-        loaded = self._loaded
+    def said(self, spoken: Sequence[Segment]) -> list[SpokenWord]:
+        loaded = self.loaded
         return [
             SpokenWord(loaded.phones(found.word), found.start, found.end, is_garbage=not loaded.text(found.word))
             for found in spoken
@@ -363,13 +381,12 @@ class _GrammarRecognition(_PocketSphinxRecognition):
         return trained_model().word_scores(evidence)[0]
 
     def finish_segment(self, end_s: float) -> tuple[Alternative, ...]:  # noqa: ARG002 - the interface's
-        scores = self._listener.finish()
-        spoken, scores = self._untold(self._spoken(), scores)
-        if not any(self._loaded.text(segment.word) for segment in spoken):
+        spoken, scores = self._untold(*self.hear_out())
+        if not any(self.loaded.text(segment.word) for segment in spoken):
             return ()
-        grammar = self._loaded.grammar
-        best = [self._loaded.index(segment.word) for segment in spoken]
-        said = self._said(spoken)
+        grammar = self.loaded.grammar
+        best = [self.loaded.index(segment.word) for segment in spoken]
+        said = self.said(spoken)
         mixtures = self._acoustics.mixtures
         if scores is None or mixtures is None:
             self._told = self._in_stream(spoken[-1])
@@ -392,9 +409,9 @@ class _GrammarRecognition(_PocketSphinxRecognition):
         Around garbage the whole tells little, and a sentence is as sure as its least sure word. Said with the phones of
         another language none seems right, and the mean of its words tells more.
         """
-        evidence = Evidence(mixtures, scores, said, len(self._loaded.grammar.words))
+        evidence = Evidence(mixtures, scores, said, len(self.loaded.grammar.words))
         word_scores = trained_model().word_scores(evidence)
-        if self._loaded.grammar.foreign:
+        if self.loaded.grammar.foreign:
             return round(statistics.mean(word_scores)), word_scores
         score = trained_model().sentence_score(evidence)
         return (min(score, *word_scores) if len(word_scores) < len(said) else score), word_scores
@@ -407,7 +424,7 @@ class _GrammarRecognition(_PocketSphinxRecognition):
         rest = spoken[n_told:]
         if not n_told or not rest:
             return rest, scores
-        if not self._loaded.grammar.accepts([self._loaded.index(found.word) for found in rest]):
+        if not self.loaded.grammar.accepts([self.loaded.index(found.word) for found in rest]):
             return spoken, scores
         skipped = rest[0].start // FRAME_STEP
         first = skipped * FRAME_STEP
@@ -435,14 +452,14 @@ class _GrammarRecognition(_PocketSphinxRecognition):
                     return
 
     def _text(self, sentence: Sequence[int]) -> str:
-        return " ".join(filter(None, (self._loaded.grammar.words[word] for word in sentence)))
+        return " ".join(filter(None, (self.loaded.grammar.words[word] for word in sentence)))
 
     def _scored(
         self, sentence: list[int], said: list[SpokenWord], scores: list[int], score: int, rank: int
     ) -> Alternative:
         """Return a result; `scores` are those of the words that are not garbage."""
         named = [
-            (self._loaded.grammar.words[index], (word.start, word.end))
+            (self.loaded.grammar.words[index], (word.start, word.end))
             for index, word in zip(sentence, said, strict=True)
             if not word.is_garbage
         ]
@@ -451,8 +468,8 @@ class _GrammarRecognition(_PocketSphinxRecognition):
         return self._interpreted(sentence, words, score, rank)
 
     def _interpreted(self, sentence: Sequence[int], words: tuple[Word, ...], score: int, rank: int) -> Alternative:
-        member = self._loaded.grammar.member(sentence)
-        interpretations = self._loaded.grammar.interpret(member, [word.text for word in words], score)
+        member = self.loaded.grammar.member(sentence)
+        interpretations = self.loaded.grammar.interpret(member, [word.text for word in words], score)
         alternative = self._alternative(self._lms[member], words, score, rank)
         return msgspec.structs.replace(alternative, interpretations=interpretations)
 
