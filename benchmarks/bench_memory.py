@@ -89,7 +89,7 @@ async def recognize(pool: WorkerPool, model: base.LanguageModel, speech: list[by
 
 async def workers(kind: str, workload: Workload, request: dict[str, Any], recognitions: int) -> dict[str, Any]:
     lasting = {"recycle_recognitions": 10**9, "recycle_rss_bytes": 1 << 40, "hang_timeout_s": 600.0}
-    settings = RecognizerSettings(workers_idle=1, workers=2, **lasting)
+    settings = RecognizerSettings(workers_idle=1, workers=1, **lasting)
     seen: dict[int, list[int]] = {}
     async with trio.open_nursery() as nursery:
         pool = WorkerPool(settings)
