@@ -8,7 +8,6 @@ So workers ask for longer turns. Whoever has short ones, as the server and every
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import platform
@@ -21,6 +20,8 @@ BATCH_NICENESS: Final = 10
 """Beyond that of live audio."""
 LIVE_TURN_NS: Final = 20_000_000
 """A caller's result waits for so long behind another's speech."""
+BATCH_TURN_NS: Final = 100_000_000
+"""The longest that Linux grants: whose turn is long is interrupted first by whoever wakes up."""
 
 _SCHED_SETATTR: Final = {"x86_64": 314, "aarch64": 274}
 """Numbers of a system call that the C library has no function for. Linux heeds turns since 6.12."""
@@ -43,17 +44,18 @@ class _Attributes(ctypes.Structure):
 
 def decode_live() -> None:
     """Have this process go after the server, in long turns."""
-    niceness = os.nice(LIVE_NICENESS)
-    number = _SCHED_SETATTR.get(platform.machine())
-    if sys.platform == "linux" and number is not None:
-        size = ctypes.sizeof(_Attributes)
-        wanted = _Attributes(size=size, policy=os.SCHED_OTHER, nice=niceness, runtime=LIVE_TURN_NS)
-        ctypes.CDLL(None).syscall(number, 0, ctypes.byref(wanted), 0)  # where it is refused turns stay as they are
+    _go_after(LIVE_NICENESS, LIVE_TURN_NS)
 
 
 def decode_batch() -> None:
-    """Have this process go after all live audio."""
-    os.nice(BATCH_NICENESS)
-    if hasattr(os, "SCHED_IDLE"):  # Linux: who wakes up interrupts it at once, however little it had
-        with contextlib.suppress(OSError):  # where a container or a unit refuses it, the niceness stands
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    """Have this process go after live audio. Not in `SCHED_IDLE`, in which a busy machine leaves it next to nothing."""
+    _go_after(BATCH_NICENESS, BATCH_TURN_NS)
+
+
+def _go_after(niceness: int, turn_ns: int) -> None:
+    wanted_niceness = os.nice(niceness)
+    number = _SCHED_SETATTR.get(platform.machine())
+    if sys.platform == "linux" and number is not None:
+        size = ctypes.sizeof(_Attributes)
+        wanted = _Attributes(size=size, policy=os.SCHED_OTHER, nice=wanted_niceness, runtime=turn_ns)
+        ctypes.CDLL(None).syscall(number, 0, ctypes.byref(wanted), 0)  # where it is refused turns stay as they are
