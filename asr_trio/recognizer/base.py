@@ -102,7 +102,13 @@ class Resume(_Frame, frozen=True):
 
 
 class LowerPriority(_Frame, frozen=True):
-    """The audio comes faster than anybody speaks: decode it when no live audio is there to be decoded."""
+    """The audio comes faster than anybody speaks: decode it after live audio.
+
+    Attributes:
+        gives_way: there is live audio: take only what nobody else wants.
+    """
+
+    gives_way: bool = False
 
 
 class EndSegment(_Frame, frozen=True):

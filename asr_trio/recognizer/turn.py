@@ -8,6 +8,7 @@ So workers ask for longer turns. Whoever has short ones, as the server and every
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import platform
@@ -48,8 +49,15 @@ def decode_live() -> None:
 
 
 def decode_batch() -> None:
-    """Have this process go after live audio. Not in `SCHED_IDLE`, in which a busy machine leaves it next to nothing."""
+    """Have this process go after live audio."""
     _go_after(BATCH_NICENESS, BATCH_TURN_NS)
+
+
+def give_way() -> None:
+    """Leave this process what nobody else wants: next to nothing where other programs keep all processors busy."""
+    if hasattr(os, "SCHED_IDLE"):  # Linux: who wakes up interrupts it at once, however little it had
+        with contextlib.suppress(OSError):  # where a container or a unit refuses it, the niceness stands
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _go_after(niceness: int, turn_ns: int) -> None:

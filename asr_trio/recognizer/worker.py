@@ -117,8 +117,8 @@ class Worker:
             case base.Resume():
                 if self._recognition is not None:
                     self._recognition.resume()
-            case base.LowerPriority():
-                self._lower_priority()
+            case base.LowerPriority(gives_way=gives_way):
+                self._lower_priority(gives_way=gives_way)
             case base.EndSegment():
                 if self._recognition is not None:
                     self._say(self._recognition.finish_segment(frame.end_s))
@@ -165,10 +165,12 @@ class Worker:
         self._recognition = Competition(frame, self._engines, self._pulse)
         self._say(base.Opened())
 
-    def _lower_priority(self) -> None:
+    def _lower_priority(self, *, gives_way: bool) -> None:
         if not self._niced:
             turn.decode_batch()
             self._niced = True  # there is no way back without privileges: this process serves nobody else
+        if gives_way:
+            turn.give_way()
 
     def _running(self) -> Competition:
         if self._recognition is None:

@@ -109,7 +109,9 @@ class Recognition:
         self._push_may_work = False
         self._pushed = trio.Event()
         self._began_s = trio.current_time()
-        self._batch = False
+        self.batch = False
+        """Its audio is a file: it has come faster than anybody speaks."""
+        self._gives_way = False
         self._segments: deque[_Segment] = deque()
         self._segment_start_s = 0.0
         self._turn_s = -math.inf
@@ -270,10 +272,13 @@ class Recognition:
     def _progress(self, worker: Worker, position_s: float) -> None:
         if position_s - self._counted_s >= 1:
             self._count_audio(position_s)
-            if not self._batch and position_s - (trio.current_time() - self._began_s) > _BATCH_LEAD_S:
-                self._batch = True
+            if not self.batch and position_s - (trio.current_time() - self._began_s) > _BATCH_LEAD_S:
+                self.batch = True
                 self._set_patience()
                 worker.lower_priority()
+            if self.batch and not self._gives_way and not all(other.batch for other in self._active):
+                self._gives_way = True
+                worker.lower_priority(gives_way=True)
         self._deliver(AudioProcessed(recognition=self.number, position_s=position_s))
         if position_s > self._limits.audio_total_s:
             raise AudioOverflowError(f"One recognition takes {self._limits.audio_total_s:g} s of audio at most")
@@ -352,7 +357,7 @@ class Recognition:
     def _set_patience(self) -> None:
         if self._patience is None or not self._segments:
             return
-        if self._batch:  # it waits until live audio leaves it a turn; a worker that hangs shows by its silence
+        if self.batch:  # it waits until live audio leaves it a turn; a worker that hangs shows by its silence
             self._patience.deadline = math.inf
             return
         # Segments are decoded one after the other: the time of each counts from its turn.

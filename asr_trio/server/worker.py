@@ -92,10 +92,14 @@ class Worker:
         self._expect_answer()
         return (base.Probe(),)
 
-    def lower_priority(self) -> None:
-        """Let everybody else go first, from now on and for as long as the process lives."""
+    def lower_priority(self, *, gives_way: bool = False) -> None:
+        """Let everybody else go first, from now on and for as long as the process lives.
+
+        Args:
+            gives_way: take only what nobody else wants.
+        """
         self._patience = BATCH_PATIENCE
-        self._put(base.LowerPriority())
+        self._put(base.LowerPriority(gives_way=gives_way))
 
     def pause(self) -> None:
         """Tell that speech pauses: the decoder may prepare its result."""

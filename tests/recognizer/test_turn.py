@@ -24,12 +24,15 @@ turn.decode_live()
 see()
 turn.decode_batch()
 see()
+turn.give_way()
+see()
 """
 
 
 @pytest.mark.skipif(not SCHED.exists() or "se.slice" not in SCHED.read_text(), reason="this system does not tell turns")
 def test_live_audio_is_decoded_in_long_turns_and_files_in_longer_ones_behind_it() -> None:
     done = subprocess.run([sys.executable, "-c", SEEN], capture_output=True, text=True, check=True)
-    (nice, _, usual), live, batch = (tuple(map(int, line.split())) for line in done.stdout.splitlines())
+    (nice, _, usual), live, batch, idle = (tuple(map(int, line.split())) for line in done.stdout.splitlines())
     assert live == (nice + 5, os.SCHED_OTHER, max(usual, 20_000_000))
+    assert idle[:2] == (min(19, nice + 15), os.SCHED_IDLE)
     assert batch == (min(19, nice + 15), os.SCHED_OTHER, max(usual, 100_000_000))

@@ -171,7 +171,7 @@ async def test_batch_audio_is_decoded_at_lower_priority_and_its_worker_serves_no
         async with pool.lease(1.0) as worker:
             await worker.open(general(pool), SETTINGS)
             usual = os.getpriority(os.PRIO_PROCESS, worker.pid)
-            worker.lower_priority()
+            worker.lower_priority(gives_way=True)
             worker.start_segment(0.0)
             worker.send_audio(SECOND)
             worker.end_segment(1.0)
